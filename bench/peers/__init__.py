@@ -1,0 +1,1 @@
+"""The programs that cscd is compared with; `registry` lists them."""

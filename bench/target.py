@@ -1,0 +1,91 @@
+"""What was promised, next to what was measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.distribution import median
+from bench.opens import ANY, SYNCING
+from bench.result import Memory, Opens, Results, Speed, Walk
+from bench.table import render
+
+TIMES_CP = {"S": 2.0, "M": 1.5, "L": 1.5}
+"""Largest multiple of cp and sync, by workload."""
+FASTER_THAN = {"S": ("rclone", "pyrage-batched", "pyrage-forked")}
+"""Peers to beat, by workload."""
+OPEN_P50, OPEN_P99 = 0.5, 5.0
+"""Milliseconds."""
+TIMES_FIND_WARM, TIMES_FIND_COLD = 2.0, 1.2
+MEMORY_MIB = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One promise and whether it was kept."""
+
+    promise: str
+    limit: float
+    measured: float
+    unit: str
+
+    @property
+    def kept(self) -> bool:
+        """At most the limit."""
+        return self.measured <= self.limit
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Every promise that something was measured for."""
+    found = [verdict for letter, speed in results.speed.items() for verdict in _speed(letter, speed)]
+    found += _opens(results.opens) if results.opens else []
+    found += _walk(results.walk) if results.walk else []
+    found += _memory(results.memory) if results.memory else []
+    return found
+
+
+def table(found: list[Verdict]) -> str:
+    """Each promise, its limit, what was measured."""
+    rows = [
+        [
+            each.promise,
+            f"{each.limit:g}{each.unit}",
+            f"{each.measured:.2f}{each.unit}",
+            "yes" if each.kept else "NO",
+        ]
+        for each in found
+    ]
+    return render(["promise", "at most", "measured", "kept"], rows)
+
+
+def _speed(letter: str, speed: Speed) -> Iterator[Verdict]:
+    timings = {timing.peer: timing for timing in speed.timings}
+    if "cscd" not in timings:
+        return
+    for direction, verb in (("encrypt", "encrypt"), ("decrypt", "unencrypt")):
+        middle = {name: median(getattr(timing, direction)) for name, timing in timings.items()}
+        limits = [("cp", TIMES_CP[letter]), *((name, 1.0) for name in FASTER_THAN.get(letter, ()))]
+        for name, limit in limits:
+            if name in middle:
+                yield Verdict(f"{letter}: {verb}, to {name}", limit, middle["cscd"] / middle[name], "x")
+
+
+def _opens(opens: Opens) -> Iterator[Verdict]:
+    for waits in opens.waits:
+        if waits.situation.endswith((ANY, SYNCING)):
+            yield Verdict(f"open, {waits.situation}, p50", OPEN_P50, waits.p50, " ms")
+            yield Verdict(f"open, {waits.situation}, p99", OPEN_P99, waits.p99, " ms")
+
+
+def _walk(walk: Walk) -> Iterator[Verdict]:
+    yield Verdict(
+        "recheck, warm, to find", TIMES_FIND_WARM, median(walk.warm_cscd) / median(walk.warm_find), "x"
+    )
+    if walk.cold_find:
+        ratio = median(walk.cold_cscd) / median(walk.cold_find)
+        yield Verdict("recheck, cold, to find", TIMES_FIND_COLD, ratio, "x")
+    if walk.traced_items:
+        yield Verdict("recheck opens no item", 0, walk.opened_items, "")
+
+
+def _memory(memory: Memory) -> Iterator[Verdict]:
+    for each in memory.footprints:
+        yield Verdict(each.case, MEMORY_MIB, max(each.pss_mib, each.peak_mib), " MiB")

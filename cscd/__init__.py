@@ -1,0 +1,14 @@
+"""Keeps the cached files of every user of a computer in one encryption state.
+
+Read it top-down; each layer imports only from the ones below it (`tests/test_imports.py` holds them to it)::
+
+    cscd.cli       the command line: arguments, output, exit codes
+    cscd.daemon    the system service: sessions, policy, D-Bus
+    cscd.worker    one user's pass: walk, compare, convert, retry
+    cscd.keys      recipients and identities kept in files, beside the worker
+    cscd.files     one item: open, lease, convert, exchange
+    cscd.age       the age v1 format, reading and writing
+    cscd.errors    every error that is raised on purpose
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,67 @@
+"""Every error that cscd raises on purpose, grouped by what its catcher has to do.
+
+::
+
+    CscdError
+    ├── AgeError             this age file cannot be used; it is never replaced, never deleted
+    │   ├── HeaderError      the header is malformed, or asks for more work than we grant
+    │   │   └── HeaderTruncated   the header does not end within the bytes given
+    │   ├── MacError         the header does not belong to the file key it wraps
+    │   ├── NoMatchError     well formed, but none of the identities fits
+    │   └── PayloadError     truncated, extended, reordered or altered content
+    ├── KeyFormatError       a recipient, an identity or a file of them is not one
+    ├── KeyFileError         a key file that must not be used as it stands (owner, mode, missing)
+    ├── BusyError            another pass is at work on the same tree
+    ├── TargetError          a directory to work on cannot be used at all
+    └── CancelledError       somebody asked us to stop; nothing is rolled back
+
+What happens to a single item is not an error but an outcome: see `cscd.files.outcome`.
+"""
+
+
+class CscdError(Exception):
+    """Base of all: the message is one sentence for a person, without a traceback."""
+
+
+class AgeError(CscdError):
+    """This age file cannot be used."""
+
+
+class HeaderError(AgeError):
+    """The header violates the age specification, or asks for unbounded work."""
+
+
+class HeaderTruncated(HeaderError):  # noqa: N818 - names the one recoverable case: feed more bytes
+    """The bytes given end before the header does."""
+
+
+class MacError(AgeError):
+    """The header's MAC does not match the file key unwrapped from it."""
+
+
+class NoMatchError(AgeError):
+    """None of the identities given opens this file."""
+
+
+class PayloadError(AgeError):
+    """The payload is truncated, extended, reordered or altered."""
+
+
+class KeyFormatError(CscdError):
+    """A string or file that should hold an age recipient or identity does not."""
+
+
+class KeyFileError(CscdError):
+    """A key file exists but must not be used: its owner, mode or type is wrong."""
+
+
+class BusyError(CscdError):
+    """Another pass is at work on the same tree."""
+
+
+class TargetError(CscdError):
+    """A directory given to a pass cannot be worked on at all."""
+
+
+class CancelledError(CscdError):
+    """The caller asked to stop. What is done stays done."""

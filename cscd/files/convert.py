@@ -1,0 +1,347 @@
+"""Converting one item without losing a write: the protocol, step by step.
+
+The steps of one item, in order. Between `copy` and `commit` the caller makes the copy durable, which
+many items can share; `settle` and `retire` each want a moment to have passed since the step before::
+
+    begin    open the item, check that it is one, take the write lease: nobody else has it open
+    copy     write the other version into an unnamed file, with all metadata
+             (the caller: the copy reaches the medium)
+    commit   unchanged still? name the copy, exchange the names, check what came out
+    settle   nobody writes to the old version? then let those in who wait for the new one
+    retire   still nobody? then delete the old version
+
+Three races decide the order.
+
+*An application opens the item while we work.* The lease stops it inside open(2). Until `commit` we
+give way at once in the background, and the copy is thrown away.
+
+*A writer that looked the path up before the exchange arrives at the old version after it.* The lease
+on the old version is kept through the exchange and until the old version is deleted, so that this
+writer is seen, stopped, and given the item back: the names are exchanged again before it is let in.
+Meanwhile the new version is leased too, so that nobody can have written to it.
+
+*An editor saves by renaming a new file over the item.* The exchange then brings out a file that we
+did not read. It is put back.
+
+Whatever instant the process is killed at, the item's name leads to one whole version with all its
+metadata. A leftover second name is dealt with by `cscd.files.leftover`.
+"""
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from cscd.errors import AgeError, NoMatchError
+from cscd.files import kernel
+from cscd.files.content import LOOK, examine
+from cscd.files.failure import consequence
+from cscd.files.goal import Goal, State
+from cscd.files.lease import Lease, LeaseWatch
+from cscd.files.metadata import Metadata
+from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result, Seen
+from cscd.files.rewrite import Decryption, Encryption, Rewrite, Rewriter
+from cscd.files.room import check_room
+from cscd.files.swap import Pair
+
+#: O_NOFOLLOW: a symbolic link swapped in leads nowhere. O_NONBLOCK: a FIFO or a lease of somebody
+#: else's cannot stop us. O_NOATIME: looking at an item leaves no trace, and only its owner may ask so.
+OPEN_ITEM: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOATIME | os.O_NOCTTY
+#: Seconds for which a writer may dawdle between looking the path up and asking for the file, before
+#: `settle` and before `retire`. The kernel needs microseconds; the second covers a preempted process.
+SETTLE_AFTER: Final = 0.001
+RETIRE_AFTER: Final = 0.010
+#: A change within one tick of the clock may leave the ctime as it was (4 ms, or 2 s on filesystems
+#: with coarse times): a version younger than this is not remembered as right.
+_TICK_NS: Final = 20_000_000
+_COARSE_NS: Final = 2_000_000_000
+
+
+class Item:
+    """One item on its way through the protocol; owns its two descriptors until `close`."""
+
+    __slots__ = (
+        "_background",
+        "_directory",
+        "_inode",
+        "_metadata",
+        "_new_lease",
+        "_old_lease",
+        "_pair",
+        "_status",
+        "_watch",
+        "committed_at",
+        "name",
+        "new",
+        "old",
+        "outcome",
+        "size",
+    )
+
+    def __init__(self, directory: int, name: str, watch: LeaseWatch) -> None:
+        """Name an item; `directory` is an open descriptor that stays open as long as the item."""
+        self._directory = directory
+        self.name = name
+        self._watch = watch
+        self.old = -1
+        self.new = -1
+        self.size = 0
+        """Bytes of the version that is there."""
+        self.outcome = Outcome.RIGHT
+        self._inode = 0
+        self.committed_at = 0.0
+        """Monotonic time of the exchange."""
+        self._old_lease: Lease | None = None
+        self._new_lease: Lease | None = None
+        self._pair: Pair | None = None
+
+    @property
+    def inode(self) -> int:
+        """Inode number of the version that was there, 0 if it was never opened."""
+        return self._inode
+
+    # -- begin ---------------------------------------------------------------------------------
+
+    def begin(self, goal: Goal, device: int) -> Callable[[], Rewrite] | Seen | None:
+        """Open the item and find out whether it has to be converted.
+
+        Returns what makes the rewrite if so. If the item is right already, returns the version
+        that was seen to be right, or None if that version is too young to be told from a later one.
+
+        Raises `LeftAlone` and `Gone`.
+        """
+        try:
+            self._open(device)
+            conflict = self._take_lease(goal)
+            found = self._look(goal)
+        except OSError as error:
+            raise consequence(error) from None
+        if not callable(found):
+            return found
+        if conflict:
+            raise conflict
+        self._refuse_what_cannot_be_replaced()
+        return found
+
+    def _open(self, device: int) -> None:
+        try:
+            self.old = os.open(self.name, OPEN_ITEM, dir_fd=self._directory)
+        except PermissionError:
+            self._explain_refusal()
+            raise
+        self._status = status = os.fstat(self.old)
+        self.size = status.st_size
+        self._inode = status.st_ino
+        if not stat.S_ISREG(status.st_mode):
+            raise LeftAlone(Reason.NOT_REGULAR)
+        if status.st_uid != os.geteuid():
+            raise LeftAlone(Reason.NOT_OWN)
+        if status.st_dev != device:
+            raise LeftAlone(Reason.OTHER_FILESYSTEM)
+        if not status.st_size:
+            raise LeftAlone(Reason.EMPTY)
+
+    def _explain_refusal(self) -> None:
+        """Say why open(2) was refused: another user's file is the usual reason."""
+        status = os.stat(self.name, dir_fd=self._directory, follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode):
+            raise LeftAlone(Reason.NOT_REGULAR)
+        if status.st_uid != os.geteuid():
+            raise LeftAlone(Reason.NOT_OWN)
+
+    def _take_lease(self, goal: Goal) -> LeftAlone | None:
+        """Take the lease, or return why it was not granted: an item that is right needs none."""
+        try:
+            self._old_lease = Lease(self.old, required=goal.leases_required)
+        except LeftAlone as conflict:
+            return conflict
+        self._background = goal.background
+        self._watch.add(self._old_lease, yields=goal.background)
+        return None
+
+    def _look(self, goal: Goal) -> Callable[[], Rewrite] | Seen | None:
+        encrypted = examine(self.old, os.pread(self.old, LOOK, 0))
+        if (encrypted is not None) == (goal.state is State.ENCRYPTED):
+            return self._seen_right(self._status)
+        status, size = self._status, self.size
+        if encrypted is None:
+            self.outcome = Outcome.ENCRYPTED
+            return lambda: Encryption(goal, size, sparse=status.st_blocks * 512 < size)
+        header, marker = encrypted
+        self.outcome = Outcome.UNENCRYPTED
+        return lambda: Decryption(self.old, header, marker, goal, size)
+
+    def _refuse_what_cannot_be_replaced(self) -> None:
+        if self._status.st_nlink != 1:
+            raise LeftAlone(Reason.HARD_LINKED)
+        self._metadata = Metadata.of(self.old, self._status)
+        if self._metadata.flags & (kernel.FLAG_IMMUTABLE | kernel.FLAG_APPEND):
+            raise LeftAlone(Reason.IMMUTABLE)
+
+    @staticmethod
+    def _seen_right(status: os.stat_result) -> Seen | None:
+        """Return the version to remember, None if a later change could look the same."""
+        coarse = status.st_ctime_ns % 1_000_000_000 == 0
+        age_ns = time.time_ns() - status.st_ctime_ns
+        if age_ns < (_COARSE_NS if coarse else _TICK_NS):
+            return None
+        return Seen(status.st_ino, status.st_ctime_ns, status.st_size)
+
+    # -- copy ----------------------------------------------------------------------------------
+
+    def copy(
+        self,
+        make: Callable[[], Rewrite],
+        rewriter: Rewriter,
+        *,
+        check: Callable[[], None],
+        count: Callable[[int], None],
+    ) -> None:
+        """Write the other version with its metadata; not yet durable.
+
+        Raises `LeftAlone`, and what `check` raises between two segments.
+        """
+
+        def check_all() -> None:
+            check()
+            if self._old_lease and self._watch.must_stop(self._old_lease):
+                raise LeftAlone(Reason.OPENED_MEANWHILE)
+
+        try:
+            rewrite = make()
+            check_room(self.old, rewrite.new_size)
+            self.new = self._create()
+            rewriter.run(rewrite, self.old, self.new, check=check_all, count=count)
+            self._metadata.give(self.new)
+        except NoMatchError:
+            raise LeftAlone(Reason.NO_IDENTITY) from None
+        except AgeError as error:
+            raise LeftAlone(Reason.DAMAGED, detail=str(error)) from None
+        except OSError as error:
+            raise consequence(error) from None
+
+    def _create(self) -> int:
+        """Open an unnamed file, or a named one where the filesystem has no unnamed ones."""
+        try:
+            return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=self._directory)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+                raise
+        self._pair, fd = Pair.with_named_copy(self._directory, self.name, self._status)
+        return fd
+
+    # -- commit, settle, retire ------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Exchange the versions under the item's name. The copy is durable by now.
+
+        Raises `LeftAlone` and `Gone`, with the item as it was.
+        """
+        try:
+            self._commit()
+        except OSError as error:
+            raise consequence(error) from None
+
+    def _commit(self) -> None:
+        if self._old_lease and not self._watch.keep(self._old_lease):
+            raise LeftAlone(Reason.OPENED_MEANWHILE)
+        if self._background and self._old_lease and not self._old_lease.whole:
+            raise LeftAlone(Reason.OPENED_MEANWHILE)
+        status = os.fstat(self.old)
+        if status.st_ctime_ns != self._status.st_ctime_ns or not self._metadata.still_of(self.old, status):
+            raise LeftAlone(Reason.CHANGED_MEANWHILE)
+        self._reopen_if_executable()
+        self._new_lease = Lease(self.new, required=self._old_lease is not None and self._old_lease.held)
+        if self._pair is None:
+            self._pair = Pair.of(self._directory, self.name, self._status, self.new)
+            self._pair.link(self.new)
+        self._pair.exchange()
+        self.committed_at = time.monotonic()
+        self._status = os.fstat(self.old)
+        if not self._metadata.still_of(self.old, self._status):
+            self._give_back(Reason.CHANGED_MEANWHILE)
+
+    def _reopen_if_executable(self) -> None:
+        """Hold a program by a read-only descriptor: execve(2) refuses a file that is open for writing."""
+        if self._metadata.mode & 0o111:
+            reading = os.open(f"/proc/self/fd/{self.new}", os.O_RDONLY | os.O_CLOEXEC)
+            os.close(self.new)
+            self.new = reading
+
+    def settle(self) -> Seen | None:
+        """Let those in who wait for the new version, once no writer came upon the old one.
+
+        Returns the version now known to be right.
+
+        Raises `LeftAlone`, with the item as it was.
+        """
+        try:
+            if not self._no_writer_on_old():
+                self._give_back(Reason.OPENED_MEANWHILE)
+            status = os.fstat(self.new)
+            os.close(self.new)  # with it the lease goes, and whoever waits goes on
+        except OSError as error:
+            raise consequence(error) from None
+        self.new = -1
+        self._new_lease = None
+        if status.st_mtime_ns > status.st_ctime_ns - _TICK_NS:
+            return None
+        return Seen(status.st_ino, status.st_ctime_ns, status.st_size)
+
+    def retire(self) -> None:
+        """Delete the old version, if it is still as it was; else give it back its name.
+
+        Raises `LeftAlone`: with the item as it was, or with KEPT_BOTH.
+        """
+        try:
+            status = os.fstat(self.old)
+            unchanged = status.st_ctime_ns == self._status.st_ctime_ns
+            if unchanged and self._metadata.still_of(self.old, status) and self._no_writer_on_old():
+                self._the_pair.delete_second(self._status.st_ino)
+                return
+            self._the_pair.give_back_late()
+        except OSError as error:
+            raise consequence(error) from None
+        raise LeftAlone(Reason.CHANGED_MEANWHILE)
+
+    def _no_writer_on_old(self) -> bool:
+        lease = self._old_lease
+        return lease is None or lease.nobody_came() or lease.no_writer_came()
+
+    @property
+    def _the_pair(self) -> Pair:
+        if self._pair is None:
+            raise AssertionError("not committed")
+        return self._pair
+
+    def _give_back(self, reason: Reason) -> NoReturn:
+        """Undo the exchange while the new version is still leased, and say why."""
+        pair = self._the_pair
+        superseded = pair.put_back()
+        lease = self._new_lease
+        if superseded == pair.new_inode and lease and not lease.nobody_came() and not lease.no_writer_came():
+            # Somebody else is about to write to the new version: theirs must not be lost either.
+            raise LeftAlone(Reason.KEPT_BOTH, detail=f"the other version is {pair.second}")
+        pair.delete_second(superseded)
+        raise LeftAlone(reason)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let go of everything. What has not been committed is gone without a trace."""
+        if self._pair and not self.committed_at:
+            self._pair.discard()
+        for lease in (self._old_lease, self._new_lease):
+            if lease:
+                self._watch.drop(lease)
+        for fd in (self.old, self.new):
+            if fd >= 0:
+                os.close(fd)
+        self.old = self.new = -1
+        self._old_lease = self._new_lease = None
+
+    def result(self, seen: Seen | None) -> Result:
+        """Return the result of an item that came through."""
+        return Result(self.outcome, size=self.size, seen=seen)

@@ -1,0 +1,88 @@
+"""The Linux calls that Python does not wrap, typed, each raising OSError with errno and path.
+
+Everything that goes through ctypes is here and nowhere else. File names are `str` with
+surrogate escapes, as everywhere in Python, so that any byte but NUL and `/` survives.
+"""
+
+import ctypes
+import fcntl
+import os
+from errno import ENOENT, EPERM
+from typing import Final
+
+# linux/fs.h, linux/fcntl.h
+_RENAME_EXCHANGE: Final = 2
+_AT_EMPTY_PATH: Final = 0x1000
+_SYNC_FILE_RANGE_WRITE: Final = 2
+_FS_IOC_GETFLAGS: Final = 0x80086601
+_FS_IOC_SETFLAGS: Final = 0x40086602
+_PR_SET_PDEATHSIG: Final = 1
+
+#: Inode flags (linux/fs.h, `FS_*_FL`) that forbid replacing a file.
+FLAG_IMMUTABLE: Final = 0x10
+FLAG_APPEND: Final = 0x20
+#: Inode flags that an owner may set and that a copy should have too: secure deletion, undelete,
+#: compress, sync, nodump, noatime, no copy-on-write.
+FLAGS_KEPT: Final = 0x1 | 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x800000
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_libc.renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+_libc.linkat.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
+_libc.syncfs.argtypes = (ctypes.c_int,)
+_libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+_libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+def _raise_errno(path: str | None = None) -> None:
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number), path)
+
+
+def exchange(directory: int, one: str, other: str) -> None:
+    """Swap two names of the directory at once: at no instant is either of them missing (renameat2(2))."""
+    if _libc.renameat2(directory, os.fsencode(one), directory, os.fsencode(other), _RENAME_EXCHANGE):
+        _raise_errno(one)
+
+
+def link_descriptor(fd: int, directory: int, name: str) -> None:
+    """Give the unnamed file behind `fd` a name (linkat(2)).
+
+    Since Linux 6.10 an AT_EMPTY_PATH link is everyone's; older kernels want CAP_DAC_READ_SEARCH
+    for it, so there the descriptor is reached through /proc.
+    """
+    target = os.fsencode(name)
+    if not _libc.linkat(fd, b"", directory, target, _AT_EMPTY_PATH):
+        return
+    if ctypes.get_errno() not in (ENOENT, EPERM):
+        _raise_errno(name)
+    os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=directory, follow_symlinks=True)
+
+
+def sync_filesystem(fd: int) -> None:
+    """Wait until everything written to the filesystem of `fd` is on the medium (syncfs(2))."""
+    if _libc.syncfs(fd):
+        _raise_errno()
+
+
+def start_writeback(fd: int, offset: int = 0, length: int = 0) -> None:
+    """Have the kernel begin to write a range out, without waiting (sync_file_range(2)); a hint only."""
+    _libc.sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
+
+
+def inode_flags(fd: int) -> int:
+    """Return the inode flags (`lsattr`) of an open file, 0 where the filesystem has none."""
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, _FS_IOC_GETFLAGS, bytes(8))[:4], "little")
+    except OSError:
+        return 0
+
+
+def set_inode_flags(fd: int, flags: int) -> None:
+    """Set the inode flags of an open file."""
+    fcntl.ioctl(fd, _FS_IOC_SETFLAGS, flags.to_bytes(8, "little"))
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Have the kernel send this process a signal when the thread that forked it ends (prctl(2))."""
+    if _libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0):
+        _raise_errno()

@@ -1,0 +1,191 @@
+"""File leases: knowing that nobody else has a file open, and hearing of it when somebody comes.
+
+A write lease (fcntl(2), F_SETLEASE) is granted only while no other descriptor of the file is open
+anywhere. From then on the next open(2) of it, by anyone, stops inside the kernel until we let go,
+and SIGIO tells us so. `LeaseWatch` hears that signal in a thread of its own and lets go at once of
+the leases that may yield, whatever the other threads are waiting for: a disk, a lock, the CPU.
+
+SIGIO's default action ends the process. While a watch is open the signal is blocked in every thread
+that the opener of the watch starts, and has a handler besides.
+"""
+
+import errno
+import fcntl
+import signal
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cscd.files.outcome import LeftAlone, Reason
+
+_BREAK_TIME: Final = Path("/proc/sys/fs/lease-break-time")
+#: fcntl(2) documents EINVAL for files without leases; filesystems also answer with the others.
+_UNSUPPORTED: Final = (errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES, errno.ENOTTY)
+
+
+class Lease:
+    """The lease on one open file. Not thread-safe by itself: `LeaseWatch` has the lock.
+
+    With `required=False` a filesystem without leases is tolerated: then nothing is held, nobody is
+    stopped, and the callers' comparisons before and after are all there is.
+    """
+
+    __slots__ = ("broken_at", "fd", "held", "yielded", "yields")
+
+    def __init__(self, fd: int, *, required: bool = True) -> None:
+        """Take the write lease.
+
+        Raises `LeftAlone` with OPEN_ELSEWHERE where another descriptor of the file is open, and
+        with NO_LEASES where the filesystem has none and they are required.
+        """
+        self.fd = fd
+        self.yields = False
+        self.yielded = False
+        self.broken_at = 0.0
+        """Monotonic time at which a break was first seen, 0 if none was."""
+        self.held = True
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                raise LeftAlone(Reason.OPEN_ELSEWHERE) from None
+            if required or error.errno not in _UNSUPPORTED:
+                reason = Reason.NO_LEASES if error.errno in _UNSUPPORTED else Reason.IO_ERROR
+                raise LeftAlone(reason, error.errno or 0) from None
+            self.held = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody has tried to open the file since the lease was taken."""
+        return not self.yielded and (
+            not self.held or fcntl.fcntl(self.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK
+        )
+
+    def nobody_came(self) -> bool:
+        """Ask once more whether any other descriptor is open, or waiting to be; the lease stays.
+
+        Setting the lease that we have again counts the file's other openers anew. Unlike F_GETLEASE
+        this also sees one that the kernel has let past the path but not yet as far as the lease.
+        """
+        return not self.held or self._set(fcntl.F_WRLCK)
+
+    def no_writer_came(self) -> bool:
+        """Like `nobody_came`, but let those in who only read."""
+        return not self.held or self._set(fcntl.F_RDLCK)
+
+    def _set(self, kind: int) -> bool:
+        try:
+            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, kind)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                return False
+            raise
+        return True
+
+    def release(self) -> None:
+        """Let whoever waits go on; more than once is harmless."""
+        if self.held:
+            self.held = False
+            try:
+                fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            except OSError as error:
+                # The kernel took the lease away after lease-break-time: nothing left to release.
+                if error.errno not in (errno.EAGAIN, errno.EINVAL):
+                    raise
+
+
+def lease_break_time() -> float:
+    """Return the seconds after which the kernel takes a lease away that we did not give up (proc(5))."""
+    try:
+        return float(_BREAK_TIME.read_text())
+    except (OSError, ValueError):
+        return 45.0  # the kernel's default, fs/locks.c
+
+
+class LeaseWatch:
+    """Hears openers knock and answers for the leases that may yield.
+
+    `_lock` guards `_leases` and, for a lease in it, `held`, `yielded` and `broken_at`. A lease
+    leaves the set before its owner takes it through the exchange: from then on the owner decides.
+    """
+
+    def __init__(self) -> None:
+        """Prepare; nothing runs before the `with` block."""
+        self._lock = threading.Lock()
+        self._leases: set[Lease] = set()
+        self._thread = threading.Thread(target=self._listen, name="leases", daemon=True)
+        self._closing = False
+        #: Half of what the kernel grants: past it an unyielding conversion gives up by itself.
+        self.patience = lease_break_time() / 2
+
+    def __enter__(self) -> Self:
+        """Block SIGIO in this thread and its children, and listen for it in one of them."""
+        self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGIO, _ignore)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening. SIGIO keeps its handler, so that a late one does not end the process."""
+        self._closing = True
+        signal.pthread_kill(self._thread.ident or 0, signal.SIGIO)
+        self._thread.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
+
+    def add(self, lease: Lease, *, yields: bool) -> None:
+        """Watch a lease; one that `yields` is given up the moment somebody else opens the file."""
+        lease.yields = yields
+        with self._lock:
+            self._leases.add(lease)
+            # Somebody may have come since the lease was taken, and the signal found it not yet here.
+            self._answer(lease)
+            if lease.yielded:
+                self._leases.discard(lease)
+
+    def keep(self, lease: Lease) -> bool:
+        """Take a lease out of the watch to decide about it; False if it had to be given up."""
+        with self._lock:
+            self._leases.discard(lease)
+            return not lease.yielded
+
+    def drop(self, lease: Lease) -> None:
+        """Release a lease and forget it."""
+        with self._lock:
+            self._leases.discard(lease)
+            lease.release()
+
+    def must_stop(self, lease: Lease) -> bool:
+        """Whether a conversion under this lease must stop now: given up, or about to be taken away."""
+        if lease.yielded:
+            return True
+        return bool(lease.broken_at) and time.monotonic() - lease.broken_at > self.patience
+
+    def _listen(self) -> None:
+        while not self._closing:
+            signal.sigwait({signal.SIGIO})
+            with self._lock:
+                for lease in self._leases:
+                    self._answer(lease)
+                self._leases -= {lease for lease in self._leases if lease.yielded}
+
+    @staticmethod
+    def _answer(lease: Lease) -> None:
+        """Give up one lease if somebody waits for it and it may yield."""
+        if not lease.held or fcntl.fcntl(lease.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK:
+            return
+        lease.broken_at = lease.broken_at or time.monotonic()
+        if lease.yields:
+            lease.yielded = True
+            lease.release()
+
+
+def _ignore(_signal: int, _frame: object) -> None:
+    """Receive a SIGIO that came while no watch was open."""

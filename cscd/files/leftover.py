@@ -1,0 +1,90 @@
+"""Second names that a killed run left behind: recognised, and dealt with without losing a write."""
+
+import contextlib
+import os
+import stat
+
+from cscd.files.failure import consequence
+from cscd.files.lease import Lease
+from cscd.files.outcome import Gone, LeftAlone, Reason
+from cscd.files.swap import Pair
+from cscd.files.temporary import NEWBORN, PREFIX, SecondName
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def may_be_leftover(name: str) -> bool:
+    """Whether a file name could be one of ours; only the file itself can tell."""
+    return name.startswith(PREFIX)
+
+
+def clean(directory: int, name: str) -> bool:
+    """Deal with a file whose name could be one of ours.
+
+    Returns True if it was a leftover and is gone, False if it is a file of the user's, to be treated
+    as any other.
+
+    Raises `LeftAlone` while somebody has it open (a run that is at work, too), and with KEPT_BOTH
+    where a program has written to the old version since the run was killed and the item has been
+    changed as well.
+    """
+    says = SecondName.parse(name)
+    if says is None and not name.startswith(NEWBORN):
+        return False
+    try:
+        fd = os.open(name, _OPEN, dir_fd=directory)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise consequence(error) from None
+    try:
+        return _clean_open(directory, name, says, fd)
+    except OSError as error:
+        raise consequence(error) from None
+    finally:
+        os.close(fd)
+
+
+def _clean_open(directory: int, name: str, says: SecondName | None, fd: int) -> bool:
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink != 1:
+        return False
+    if says is None:
+        return status.st_size == 0 and _delete(directory, name, fd, status)
+    if says.unchanged_new(status) or says.unchanged_old(status):
+        return _delete(directory, name, fd, status)
+    if says.is_old(status):
+        return _restore(directory, says, fd)
+    return False
+
+
+def _delete(directory: int, name: str, fd: int, status: os.stat_result) -> bool:
+    """Delete a version that is superseded, unless somebody has it open or changes it now."""
+    lease = Lease(fd, required=False)
+    if os.fstat(fd).st_ctime_ns != status.st_ctime_ns:
+        raise LeftAlone(Reason.CHANGED_MEANWHILE)
+    try:
+        os.unlink(name, dir_fd=directory)
+    finally:
+        lease.release()
+    return True
+
+
+def _restore(directory: int, says: SecondName, fd: int) -> bool:
+    """Give an old version, written to after the exchange, its name back."""
+    item = _name_of(directory, says.new_inode)
+    if item is None:
+        return False  # The user moved or deleted the item since: what was written is the user's file now.
+    lease = Lease(fd, required=False)
+    try:
+        Pair(directory, item, says).give_back_late()
+    finally:
+        lease.release()
+    return True
+
+
+def _name_of(directory: int, inode: int) -> str | None:
+    """Find the name of an inode in an open directory."""
+    with contextlib.suppress(Gone), os.scandir(directory) as entries:
+        return next((entry.name for entry in entries if entry.inode() == inode), None)
+    return None

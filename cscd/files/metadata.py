@@ -1,0 +1,100 @@
+"""What an item carries besides its content, and how a copy comes to carry the same.
+
+Kept: mode with setuid, setgid and sticky bits, group, ACLs and all extended attributes that the
+caller can see, inode flags such as nodump, access and modification time in nanoseconds. Not kept,
+because Linux has no call to set them: the time of birth and the change time.
+"""
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from typing import Self
+
+from cscd.files import kernel
+from cscd.files.outcome import LeftAlone, Reason
+
+
+def _attributes(fd: int) -> dict[str, bytes]:
+    try:
+        return {name: os.getxattr(fd, name) for name in os.listxattr(fd)}
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.ENODATA):
+            return {}
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The metadata of an open file, as it was before anything of ours touched it."""
+
+    mode: int
+    uid: int
+    gid: int
+    links: int
+    size: int
+    atime_ns: int
+    mtime_ns: int
+    flags: int
+    attributes: dict[str, bytes]
+
+    @classmethod
+    def of(cls, fd: int, status: os.stat_result) -> Self:
+        """Read it; `status` is a fresh fstat of `fd`."""
+        return cls(
+            status.st_mode,
+            status.st_uid,
+            status.st_gid,
+            status.st_nlink,
+            status.st_size,
+            status.st_atime_ns,
+            status.st_mtime_ns,
+            kernel.inode_flags(fd),
+            _attributes(fd),
+        )
+
+    def still_of(self, fd: int, status: os.stat_result) -> bool:
+        """Whether an open file has this metadata and size still; access times do not count."""
+        return (
+            status.st_mtime_ns == self.mtime_ns
+            and status.st_size == self.size
+            and status.st_mode == self.mode
+            and status.st_nlink == self.links
+            and status.st_gid == self.gid
+            and status.st_uid == self.uid
+            and _attributes(fd) == self.attributes
+        )
+
+    def give(self, fd: int) -> None:
+        """Make a file that is complete otherwise carry this metadata.
+
+        Order matters: changing the group clears setuid and setgid, setting an ACL changes the mode,
+        and anything may touch the times.
+
+        Raises `LeftAlone` with METADATA where some of it cannot be reproduced.
+        """
+        try:
+            self._give(fd)
+        except PermissionError as error:
+            detail = f"{os.strerror(error.errno)} when copying its group, ACL or attributes"
+            raise LeftAlone(Reason.METADATA, error.errno, detail) from None
+
+    def _give(self, fd: int) -> None:
+        mine = os.fstat(fd)
+        if mine.st_gid != self.gid or mine.st_uid != self.uid:
+            os.fchown(fd, self.uid, self.gid)
+        self._give_attributes(fd)
+        os.fchmod(fd, stat.S_IMODE(self.mode))
+        kept = self.flags & kernel.FLAGS_KEPT
+        if kept:
+            kernel.set_inode_flags(fd, kernel.inode_flags(fd) & ~kernel.FLAGS_KEPT | kept)
+        os.utime(fd, ns=(self.atime_ns, self.mtime_ns))
+
+    def _give_attributes(self, fd: int) -> None:
+        """Copy attributes and ACLs, and remove what the directory's defaults gave the new file."""
+        present = _attributes(fd)
+        for name in present.keys() - self.attributes.keys():
+            os.removexattr(fd, name)
+        for name, value in self.attributes.items():
+            if present.get(name) != value:
+                os.setxattr(fd, name, value)

@@ -1,0 +1,65 @@
+"""The second name that an item's two versions share for a moment, and how its leftovers are known.
+
+A conversion needs a second name in the item's directory from just before the exchange until the old
+version is deleted. A run that is killed in between leaves that name behind, on the new version or on
+the old one. The name itself says what it may be found on::
+
+    .cscd-<old inode>-<new inode>-<mtime in ns>-<size of the old version>        (numbers in hex)
+
+Both versions carry the same mtime. A file of the user's that merely has such a name has another inode
+number, or has been changed since, and is an item like any other. At most 75 bytes long, whatever the
+length of the item's own name.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Final
+
+#: The beginning of all names that we make.
+PREFIX: Final = ".cscd-"
+#: A named file that has no content yet; only where the filesystem has no unnamed ones (O_TMPFILE).
+NEWBORN: Final = ".cscd-new-"
+_PATTERN: Final = re.compile(r"\.cscd-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})")
+
+
+@dataclass(frozen=True, slots=True)
+class SecondName:
+    """What the name of a leftover says about the two versions of one item."""
+
+    old_inode: int
+    new_inode: int
+    mtime_ns: int
+    """Nanoseconds since the epoch, modulo 2**64 so that times before 1970 have a name too."""
+    size: int
+    """Bytes of the old version."""
+
+    @classmethod
+    def parse(cls, name: str) -> "SecondName | None":
+        """Return what a file name says, None if it is not of this form."""
+        match = _PATTERN.fullmatch(name)
+        return cls(*(int(group, 16) for group in match.groups())) if match else None
+
+    def __str__(self) -> str:
+        """Return the file name."""
+        return f"{PREFIX}{self.old_inode:x}-{self.new_inode:x}-{self.mtime_ns:x}-{self.size:x}"
+
+    def unchanged_old(self, status: os.stat_result) -> bool:
+        """Whether this is the old version, as it was read."""
+        return self.is_old(status) and self._same_time(status) and status.st_size == self.size
+
+    def unchanged_new(self, status: os.stat_result) -> bool:
+        """Whether this is the new version, as it was written."""
+        return status.st_ino == self.new_inode and self._same_time(status)
+
+    def is_old(self, status: os.stat_result) -> bool:
+        """Whether this is the old version, changed or not."""
+        return status.st_ino == self.old_inode
+
+    def _same_time(self, status: os.stat_result) -> bool:
+        return status.st_mtime_ns % 2**64 == self.mtime_ns
+
+    @classmethod
+    def of(cls, old: os.stat_result, new_inode: int) -> "SecondName":
+        """Return the name for one conversion; `old` as read when it began."""
+        return cls(old.st_ino, new_inode, old.st_mtime_ns % 2**64, old.st_size)

@@ -1,0 +1,111 @@
+"""Hearing when somebody closes a file: hints for the retries, through the watchdog package.
+
+A hint may be late, lost or false; the timers of the retries are there anyway. watchdog takes a thread
+for each directory, so only so many are watched, and it looks paths up by name, so that each
+directory is given to it by our descriptor.
+"""
+
+import contextlib
+import os
+from collections import deque
+from types import TracebackType
+from typing import Final, Self
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import ObservedWatch
+
+from cscd.files.outcome import LeftAlone
+from cscd.files.tree import Tree
+
+#: Directories watched at once; items in others are retried by time alone.
+_MOST: Final = 32
+
+
+class ClosingFiles:
+    """Watches directories for files being closed."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Prepare; nothing runs before the `with` block."""
+        self._tree = tree
+        self._observer = Observer()
+        self._watched: dict[str, tuple[int, ObservedWatch]] = {}
+        self._closed: deque[tuple[str, str]] = deque()
+        """Filled by watchdog's threads, emptied by ours; a deque's ends are safe without a lock."""
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def __enter__(self) -> Self:
+        self._observer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._observer.stop()
+        self._observer.join()
+        for fd, _ in self._watched.values():
+            os.close(fd)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    @property
+    def wake(self) -> int:
+        """A descriptor that can be read when there is something to `take`."""
+        return self._wake_read
+
+    def watch(self, directories: set[str]) -> None:
+        """Watch exactly these directories, as far as possible; paths relative to the root."""
+        for path in self._watched.keys() - directories:
+            fd, watched = self._watched.pop(path)
+            self._observer.unschedule(watched)
+            os.close(fd)
+        for path in directories - self._watched.keys():
+            if len(self._watched) >= _MOST:
+                return
+            with contextlib.suppress(OSError, LeftAlone):
+                self._add(path)
+
+    def _add(self, path: str) -> None:
+        fd = self._tree.directory(path)
+        try:
+            handler = _Handler(path, self._closed, self._wake_write)
+            watched = self._observer.schedule(handler, f"/proc/self/fd/{fd}")
+        except BaseException:
+            os.close(fd)
+            raise
+        self._watched[path] = (fd, watched)
+
+    def take(self) -> list[tuple[str, str]]:
+        """Return the directories and names of the files closed since the last call."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake_read, 4096):
+                pass
+        taken = []
+        while self._closed:
+            taken.append(self._closed.popleft())
+        return taken
+
+
+class _Handler(FileSystemEventHandler):
+    """Notes the files closed in one directory, in a thread of watchdog's."""
+
+    def __init__(self, path: str, closed: deque[tuple[str, str]], wake: int) -> None:
+        self._path = path
+        self._closed = closed
+        self._wake = wake
+
+    def on_closed(self, event: FileSystemEvent) -> None:
+        """Note a file that was open for writing."""
+        self._note(event)
+
+    def on_closed_no_write(self, event: FileSystemEvent) -> None:
+        """Note a file that was open for reading."""
+        self._note(event)
+
+    def _note(self, event: FileSystemEvent) -> None:
+        self._closed.append((self._path, os.path.basename(os.fsdecode(event.src_path))))
+        with contextlib.suppress(BlockingIOError):  # full: then the reader wakes anyway
+            os.write(self._wake, b".")

@@ -1,0 +1,196 @@
+"""A converter process: takes one task after the other from the pass and answers each.
+
+Forked from the pass, so that it has the goal with its keys, the root of the tree and the stop flag
+without any of it going through the pipe. It ends with the pass, however that ends.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from dataclasses import dataclass
+from mmap import mmap
+from multiprocessing.connection import Connection
+from typing import Final
+
+from cscd.errors import CancelledError
+from cscd.files import kernel
+from cscd.files.batch import Converter, Order
+from cscd.files.failure import consequence
+from cscd.files.goal import Goal
+from cscd.files.lease import LeaseWatch
+from cscd.files.leftover import clean, may_be_leftover
+from cscd.files.outcome import Gone, LeftAlone, Outcome, Result
+from cscd.files.rewrite import Rewriter
+from cscd.files.tree import Tree
+from cscd.worker.scan import Listing, Scan
+from cscd.worker.selection import Selection
+from cscd.worker.tasks import (
+    ContinueScan,
+    Converted,
+    ConvertItems,
+    NotListed,
+    Progress,
+    ScanDirectories,
+    Scanned,
+    Task,
+)
+
+#: Seconds between two progress messages: often enough for a bar that moves.
+_TELL_EVERY: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What all converter processes of a pass have in common."""
+
+    tree: Tree
+    goal: Goal
+    selection: Selection
+    threads: int
+    """How many threads may work on one large file."""
+    stop: mmap
+    """One byte shared by all; not zero means stop."""
+
+
+class ConverterProcess:
+    """The loop of one process, and what it holds between two tasks."""
+
+    def __init__(self, assignment: Assignment, pipe: Connection, watch: LeaseWatch) -> None:
+        self._tree = assignment.tree
+        self._selection = assignment.selection
+        self._stop = assignment.stop
+        self._pipe = pipe
+        self._scans: dict[str, Scan] = {}
+        self._read = 0
+        self._told = time.monotonic()
+        self._converter = Converter(
+            assignment.goal,
+            assignment.tree.device,
+            watch,
+            Rewriter(assignment.threads),
+            self._check,
+            self._count,
+        )
+
+    def run(self) -> None:
+        """Answer tasks until the pass closes the pipe."""
+        with contextlib.suppress(EOFError):
+            while True:
+                task: Task = self._pipe.recv()
+                answer = self._convert(task) if isinstance(task, ConvertItems) else self._scan(task)
+                self._tell()
+                self._pipe.send(answer)
+
+    def _check(self) -> None:
+        if self._stop[0]:
+            raise CancelledError("stopped")
+
+    def _count(self, read: int) -> None:
+        self._read += read
+        if time.monotonic() - self._told > _TELL_EVERY:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._read:
+            self._pipe.send(Progress(self._read))
+            self._read = 0
+            self._told = time.monotonic()
+
+    # -- listing -------------------------------------------------------------------------------
+
+    def _scan(self, task: ScanDirectories | ContinueScan) -> Scanned:
+        if isinstance(task, ContinueScan):
+            return Scanned((self._slice(task.path, None),))
+        return Scanned(tuple(self._slice(path, record) for path, record in task.directories))
+
+    def _slice(self, path: str, record: bytes | None) -> Listing | NotListed:
+        """List the next slice of a directory; the first one where there is a record."""
+        try:
+            if record is not None:
+                self._scans[path] = Scan(self._tree, path, record, self._selection)
+            listing = self._scans[path].slice()
+        except LeftAlone as left:
+            return self._not_listed(path, left)
+        except OSError as error:
+            return self._not_listed(path, consequence(error))
+        if not listing.more:
+            self._scans.pop(path).close()
+        return listing
+
+    def _not_listed(self, path: str, left: LeftAlone | Gone) -> NotListed:
+        scan = self._scans.pop(path, None)
+        if scan:
+            scan.close()
+        return NotListed(None, 0) if isinstance(left, Gone) else NotListed(left.reason, left.errno)
+
+    # -- converting ----------------------------------------------------------------------------
+
+    def _convert(self, task: ConvertItems) -> Converted:
+        results: list[Result | None] = []
+        orders: list[tuple[int, Order]] = []
+        directories: list[int] = []
+        try:
+            for path, names in task.groups:
+                self._take_group(path, names, results, orders, directories)
+            with contextlib.suppress(CancelledError):
+                run = self._converter.look if task.looking else self._converter.run
+                run([order for _, order in orders])
+            for place, order in orders:
+                results[place] = order.result
+        finally:
+            for directory in directories:
+                os.close(directory)
+        return Converted(tuple(results))
+
+    def _take_group(
+        self,
+        path: str,
+        names: tuple[str, ...],
+        results: list[Result | None],
+        orders: list[tuple[int, Order]],
+        directories: list[int],
+    ) -> None:
+        """Turn the items of one directory into orders, or into results where there is nothing to order."""
+        try:
+            directory = self._tree.directory(path)
+        except LeftAlone as left:
+            results += [_result(left)] * len(names)
+            return
+        except OSError as error:
+            results += [_result(consequence(error))] * len(names)
+            return
+        directories.append(directory)
+        for name in names:
+            done = self._clean(directory, name) if may_be_leftover(name) else None
+            if done is None:
+                orders.append((len(results), Order(directory, name)))
+            results.append(done)
+
+    @staticmethod
+    def _clean(directory: int, name: str) -> Result | None:
+        """Deal with a leftover; None if the file is an item like any other."""
+        try:
+            return Result(Outcome.GONE) if clean(directory, name) else None
+        except (LeftAlone, Gone) as left:
+            return _result(left)
+
+
+def _result(left: LeftAlone | Gone) -> Result:
+    if isinstance(left, Gone):
+        return Result(Outcome.GONE)
+    return Result(Outcome.LEFT, left.reason, left.errno, detail=left.detail)
+
+
+def run_converter(assignment: Assignment, pipe: Connection, parent: int) -> None:
+    """Be a converter process until the pass ends; called right after the fork."""
+    kernel.die_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:
+        return  # the pass ended before we asked to end with it
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # the pass decides, and says so by the stop flag
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with LeaseWatch() as watch:
+        ConverterProcess(assignment, pipe, watch).run()

@@ -1,0 +1,30 @@
+"""One pass at a time over one tree of one user."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+from cscd.errors import BusyError
+from cscd.files.tree import Tree
+
+
+@contextlib.contextmanager
+def only_pass(state_directory: str, tree: Tree) -> Iterator[None]:
+    """Hold the lock of a tree; the kernel drops it with the process, however that ends.
+
+    Raises `BusyError` naming the process that has it.
+    """
+    path = os.path.join(state_directory, f"pass-{tree.device:x}-{tree.inode:x}.lock")
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(fd, 20, 0).decode(errors="replace").strip() or "unknown"
+            raise BusyError(f"another pass is at work on {tree.path} (pid {holder})") from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)

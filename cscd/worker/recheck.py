@@ -1,0 +1,355 @@
+"""One pass over one tree: find the items, have those that differ converted, come back to the rest.
+
+This process lists nothing and converts nothing itself. It keeps what is still to do, hands it to the
+converter processes, and counts what they answer. What it keeps is bounded: directories are walked depth
+first, a large directory is listed slice by slice, and items found are converted before more are sought.
+"""
+
+import os
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from mmap import mmap
+from typing import Final
+
+from cscd.files import kernel
+from cscd.files.goal import Goal
+from cscd.files.outcome import Lasting, Outcome, Reason, Result, Seen
+from cscd.files.tree import Tree
+from cscd.worker.closing import ClosingFiles
+from cscd.worker.converter import Assignment
+from cscd.worker.crew import Crew, Member
+from cscd.worker.index import Index
+from cscd.worker.lock import only_pass
+from cscd.worker.pending import PendingItems
+from cscd.worker.record import Record
+from cscd.worker.scan import Listing
+from cscd.worker.selection import Selection
+from cscd.worker.tally import Tally, join
+from cscd.worker.tasks import Answer, ContinueScan, Converted, ConvertItems, NotListed, Progress, ScanDirectories, Task
+
+#: Items and bytes in one task: enough to share the wait for the disk, little enough to keep all busy.
+_BATCH_ITEMS: Final = 512
+_BATCH_BYTES: Final = 32 << 20
+#: Directories listed in one task.
+_SCAN_MOST: Final = 32
+#: Items found and not yet converted, from which on no more are sought.
+_ENOUGH_FOUND: Final = 20_000
+#: Seconds between two looks at the clock, the stop request and the progress.
+_TICK: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a pass is done, beyond its goal."""
+
+    selection: Selection
+    state_directory: str
+    """Where the index and the lock of each tree are; exists, and is the caller's own."""
+    retry_for: float = 0.0
+    """Seconds for which to come back to items that were open."""
+    looking: bool = False
+    """Only look and say what would be done."""
+    processes: int = field(default_factory=lambda: min(16, 2 * (os.cpu_count() or 1)))
+    """Converter processes: more than cores, because some wait for the disk."""
+    threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    """Threads on one large file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a pass is waiting for, when all that is left is open elsewhere."""
+
+    items: int
+    until: float
+    """Monotonic time at which it stops waiting."""
+    example: str
+    """The path of one of the items, relative to the root."""
+    result: Result
+    """Why that one is waiting."""
+
+
+#: Called again and again with what has been done so far.
+Watcher = Callable[[Tally, Waiting | None], None]
+
+
+@dataclass(slots=True)
+class _Directory:
+    """A directory between its listing and the last of its items."""
+
+    inode: int
+    known: list[bytes] = field(default_factory=list)
+    """Packed records, one a slice."""
+    seen: list[Seen] = field(default_factory=list)
+    """Items found right or made right since."""
+    unchanged: bool = True
+    listed: bool = False
+    open_items: int = 0
+
+
+class Pass:
+    """One pass over one tree."""
+
+    def __init__(self, tree: Tree, goal: Goal, options: Options, watcher: Watcher) -> None:
+        self._tree = tree
+        self._goal = goal
+        self._options = options
+        self._watcher = watcher
+        self._stop = mmap(-1, 1)
+        self.tally = Tally()
+        self._to_scan: list[tuple[str, int]] = [("", tree.inode)]
+        """A stack of directories: depth first keeps it short."""
+        self._to_continue: deque[tuple[Member, str]] = deque()
+        self._found: deque[tuple[str, str, int]] = deque()
+        """Directory, name and size of the items to be looked at."""
+        self._pending = PendingItems()
+        self._directories: dict[str, _Directory] = {}
+        self._met: "array[int]" = array("Q")
+        self._lost: set[tuple[str, str]] = set()
+        """Items in the hands of a converter process that died: tried once more, then given up."""
+        self._dropped = False
+
+    def stop(self) -> None:
+        """Stop soon: after the chunk at hand. May be called from a signal handler."""
+        self._stop[0] = 1
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop was asked for."""
+        return bool(self._stop[0])
+
+    def run(self) -> Tally:
+        """Do the pass and return what came of it. Everything done is durable then.
+
+        Raises `BusyError` if another pass is at work on the tree.
+        """
+        options = self._options
+        with ExitStack() as stack:
+            stack.enter_context(only_pass(options.state_directory, self._tree))
+            index = stack.enter_context(Index(options.state_directory, self._tree, self._goal.state))
+            assignment = Assignment(self._tree, self._goal, options.selection, options.threads, self._stop)
+            crew = Crew(assignment, options.processes)
+            stack.callback(crew.end)
+            self._work(crew, index)
+            if self._pending and options.retry_for:
+                self._retry(crew, index)
+            self._finish(index)
+        if self.tally.converted:
+            kernel.sync_filesystem(self._tree.fd)
+        return self.tally
+
+    def _work(self, crew: Crew, index: Index, wake: list[int] | None = None, timeout: float = _TICK) -> None:
+        """Hand out and count until nothing is left that could be done now."""
+        while True:
+            self._hand_out(crew, index)
+            if not crew.busy:
+                return
+            self._take_answers(crew, index, timeout, wake or [])
+            self._watcher(self.tally, None)
+
+    # -- handing out ---------------------------------------------------------------------------
+
+    def _hand_out(self, crew: Crew, index: Index) -> None:
+        if self.stopped:
+            self._drop_all()
+            return
+        for member in crew.free():
+            task = self._next_task(crew, member, index)
+            if task:
+                member.give(task)
+
+    def _next_task(self, crew: Crew, member: Member, index: Index) -> Task | None:
+        """Choose: a full batch first, then the walk, then what is left to convert."""
+        if len(self._found) >= _BATCH_ITEMS:
+            return self._batch(crew)
+        if len(self._found) < _ENOUGH_FOUND:
+            if self._to_scan:
+                return self._scan(crew, index)
+            for place, (whose, path) in enumerate(self._to_continue):
+                if whose is member:
+                    del self._to_continue[place]
+                    return ContinueScan(path)
+        return self._batch(crew) if self._found else None
+
+    def _scan(self, crew: Crew, index: Index) -> ScanDirectories:
+        share = len(self._to_scan) // (2 * crew.size)
+        directories = []
+        for _ in range(max(1, min(share, _SCAN_MOST))):
+            path, inode = self._to_scan.pop()
+            self._directories[path] = _Directory(inode)
+            directories.append((path, index.record(inode)))
+        return ScanDirectories(tuple(directories))
+
+    def _batch(self, crew: Crew) -> ConvertItems:
+        most = max(16, min(_BATCH_ITEMS, -(-len(self._found) // crew.size)))
+        groups: dict[str, list[str]] = {}
+        total = 0
+        for _ in range(most):
+            if not self._found or (total and total + self._found[0][2] > _BATCH_BYTES):
+                break
+            path, name, size = self._found.popleft()
+            groups.setdefault(path, []).append(name)
+            total += size
+        return ConvertItems(tuple((path, tuple(names)) for path, names in groups.items()), self._options.looking)
+
+    def _drop_all(self) -> None:
+        """Forget what has not been begun; the tally says so."""
+        self.tally.untouched += len(self._found)
+        self._dropped = self._dropped or bool(self._to_scan or self._to_continue or self._found)
+        self._to_scan.clear()
+        self._to_continue.clear()
+        self._found.clear()
+
+    # -- counting ------------------------------------------------------------------------------
+
+    def _take_answers(self, crew: Crew, index: Index, timeout: float, wake: list[int]) -> None:
+        for message in crew.answers(timeout, wake):
+            if isinstance(message, Progress):
+                self.tally.read_bytes += message.read
+            else:
+                self._count(*message, index)
+        if not crew.alive and not self.stopped:
+            raise RuntimeError("all converter processes have died; see the messages above")
+
+    def _count(self, member: Member, task: Task, answer: Answer | None, index: Index) -> None:
+        if answer is None:
+            self._count_death(task, index)
+        elif isinstance(task, ConvertItems) and isinstance(answer, Converted):
+            places = [(path, name) for path, names in task.groups for name in names]
+            for place, result in zip(places, answer.results, strict=True):
+                self._count_item(place, result, index)
+        elif isinstance(answer, Converted) or isinstance(task, ConvertItems):
+            raise TypeError(f"{type(answer).__name__} does not answer {type(task).__name__}")
+        else:
+            paths = [task.path] if isinstance(task, ContinueScan) else [path for path, _ in task.directories]
+            for path, listing in zip(paths, answer.listings, strict=True):
+                self._count_listing(member, path, listing, index)
+
+    def _count_listing(self, member: Member, path: str, listing: Listing | NotListed, index: Index) -> None:
+        directory = self._directories[path]
+        if isinstance(listing, NotListed):
+            del self._directories[path]
+            if listing.reason:
+                self.tally.leave(path or ".", Result(Outcome.LEFT, listing.reason, listing.errno))
+            return
+        self._count_slice(path, listing)
+        directory.open_items += len(listing.candidates)
+        if listing.record is not None:
+            directory.unchanged = False
+            directory.known.append(listing.record)
+        if listing.more:
+            self._to_continue.append((member, path))
+            return
+        directory.listed = True
+        self.tally.directories += 1
+        self._met.append(directory.inode)
+        self._remember(path, directory, index)
+
+    def _count_slice(self, path: str, listing: Listing) -> None:
+        tally = self.tally
+        tally.right += listing.right
+        tally.right_bytes += listing.right_bytes
+        for name, reason in listing.left_first:
+            listing.left[reason] -= 1
+            tally.leave(join(path, name), Result(Outcome.LEFT, reason))
+        tally.left += listing.left
+        self._to_scan += [(join(path, name), inode) for name, inode in listing.subdirectories]
+        self._found += [(path, name, size) for name, size in listing.candidates]
+        tally.found += len(listing.candidates)
+        tally.found_bytes += sum(size for _, size in listing.candidates)
+
+    def _count_item(self, place: tuple[str, str], result: Result | None, index: Index) -> None:
+        """Count what became of one item, or have it wait for another try."""
+        path, name = place
+        directory = self._directories.get(path)
+        if result is None:
+            self.tally.untouched += 1
+            self._dropped = True
+        elif self._waits(place, result):
+            pass
+        else:
+            self._pending.drop(place)
+            self.tally.finished += 1
+            self.tally.add(join(path, name), result)
+        if directory is None:
+            return
+        directory.open_items -= 1
+        if result and result.seen:
+            directory.unchanged = False
+            directory.seen.append(result.seen)
+        self._remember(path, directory, index)
+
+    def _waits(self, place: tuple[str, str], result: Result) -> bool:
+        """Queue an item for another try if that can help and is wanted."""
+        if result.reason is None or result.reason.lasting is not Lasting.BRIEF or self._options.looking:
+            return False
+        known = place in self._pending
+        waits = self._pending.put(place, 0, result, time.monotonic())
+        if waits and not known:
+            self.tally.waiting += 1
+        return waits
+
+    def _remember(self, path: str, directory: _Directory, index: Index) -> None:
+        """Write the record of a directory once its last item has been dealt with."""
+        if not directory.listed or directory.open_items:
+            return
+        del self._directories[path]
+        if directory.unchanged or self._options.looking:
+            return
+        records = [*map(Record.unpack, directory.known), Record.of(directory.seen)]
+        index.remember(directory.inode, Record.merged(records).pack())
+
+    def _count_death(self, task: Task, index: Index) -> None:
+        """Try what a dead process had in hand once more, in case it was not the cause."""
+        if not isinstance(task, ConvertItems):
+            paths = [task.path] if isinstance(task, ContinueScan) else [path for path, _ in task.directories]
+            for path in paths:
+                self._directories.pop(path, None)
+                self.tally.leave(path or ".", _DIED)
+            return
+        for path, names in task.groups:
+            for name in names:
+                if (path, name) in self._lost:
+                    self._count_item((path, name), _DIED, index)
+                else:
+                    self._lost.add((path, name))
+                    self._found.append((path, name, _BATCH_BYTES))  # alone in its batch this time
+
+    # -- coming back ---------------------------------------------------------------------------
+
+    def _retry(self, crew: Crew, index: Index) -> None:
+        """Try the waiting items again, at their time or when somebody closes them."""
+        until = time.monotonic() + self._options.retry_for
+        with ClosingFiles(self._tree) as closing:
+            while self._pending and not self.stopped and time.monotonic() < until:
+                closing.watch({path for (path, _), _ in self._pending.items()})
+                self._wait(crew, closing, index, until)
+                now = time.monotonic()
+                for place in closing.take():
+                    self._pending.closed(place, now)
+                self._found += [(*place, size) for place, size in self._pending.take_due(now)]
+                self._work(crew, index)
+
+    def _wait(self, crew: Crew, closing: ClosingFiles, index: Index, until: float) -> None:
+        """Wait for the next try, a close, or the tick of the progress."""
+        place, item = next(iter(self._pending.items()))
+        self._watcher(self.tally, Waiting(len(self._pending), until, join(*place), item.result))
+        due = min(self._pending.next_due() or until, until, time.monotonic() + _TICK)
+        self._take_answers(crew, index, max(0.0, due - time.monotonic()), [closing.wake])
+
+    def _finish(self, index: Index) -> None:
+        """Count those still waiting as left, and let the index forget what is no more."""
+        tally = self.tally
+        for (path, name), item in self._pending.items():
+            tally.waiting -= 1
+            tally.finished += 1
+            tally.leave(join(path, name), item.result)
+        tally.complete = not self._dropped
+        if tally.complete and self._options.selection.everything:
+            index.forget_all_but(self._met)
+
+
+_DIED: Final = Result(Outcome.LEFT, Reason.IO_ERROR, detail="the process that worked on it died")

@@ -1,0 +1,88 @@
+"""What a pass has done so far, counted: the one source of the progress bar, the summary and the JSON."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from cscd.files.outcome import Lasting, Outcome, Reason, Result
+
+#: Items named for each reason; all are counted.
+FIRST: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One item that was left alone."""
+
+    path: str
+    """Relative to the root of the tree."""
+    result: Result
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of one pass over one tree."""
+
+    directories: int = 0
+    """Listed to their end."""
+    converted: int = 0
+    converted_bytes: int = 0
+    """Of content, as read."""
+    right: int = 0
+    """Items that were in the asked state before."""
+    right_bytes: int = 0
+    found: int = 0
+    """Items found that may have to be converted."""
+    found_bytes: int = 0
+    finished: int = 0
+    """Of the items found, those that have been dealt with."""
+    read_bytes: int = 0
+    """Of the bytes found, those that have been read; moves within a large file, too."""
+    left: Counter[Reason] = field(default_factory=Counter)
+    """Items left alone for good, or until the next pass."""
+    first: dict[Reason, list[Left]] = field(default_factory=dict)
+    cleaned: int = 0
+    """Leftovers of a killed pass removed, and items that were gone when we came to them."""
+    waiting: int = 0
+    """Of the items found, those that wait for another try."""
+    untouched: int = 0
+    """Items found and not dealt with because the pass was stopped."""
+    complete: bool = False
+    """Whether the whole tree was walked and no item found was dropped."""
+
+    def add(self, path: str, result: Result) -> None:
+        """Count the final result of an item."""
+        if result.outcome is Outcome.LEFT and result.reason:
+            self.leave(path, result)
+        elif result.outcome is Outcome.RIGHT:
+            self.right += 1
+            self.right_bytes += result.size
+        elif result.outcome is Outcome.GONE:
+            self.cleaned += 1
+        else:
+            self.converted += 1
+            self.converted_bytes += result.size
+
+    def leave(self, path: str, result: Result) -> None:
+        """Count an item left alone, and keep it by name if it is one of the first of its reason."""
+        reason = result.reason or Reason.IO_ERROR
+        self.left[reason] += 1
+        first = self.first.setdefault(reason, [])
+        if len(first) < FIRST:
+            first.append(Left(path, result))
+
+    @property
+    def partial(self) -> bool:
+        """Whether some item is not in the asked state, or is not known to be."""
+        return not self.complete or any(reason.lasting is not Lasting.FINE for reason in self.left)
+
+    def by_lasting(self, lasting: Lasting) -> Iterator[tuple[Reason, int]]:
+        """Yield the reasons of one kind with their counts, the most frequent first."""
+        return ((reason, count) for reason, count in self.left.most_common() if reason.lasting is lasting)
+
+
+def join(directory: str, name: str) -> str:
+    """Return the path of an item relative to the root; `directory` is "" for the root itself."""
+    return os.path.join(directory, name)

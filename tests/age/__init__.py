@@ -1,0 +1,1 @@
+"""The age format: its own rules, the published vectors, and other implementations."""

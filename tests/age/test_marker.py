@@ -1,0 +1,63 @@
+"""The stanza that marks a file as encrypted by this cache."""
+
+import pytest
+
+from cscd.age.header import Stanza, encode, parse
+from cscd.age.marker import Marker, find, key_id
+from cscd.age.x25519 import X25519Identity, X25519Recipient
+
+FILE_KEY = bytes(16)
+KEY_ID = "0123456789abcdef"
+OTHER = Stanza(("X25519", "x"), bytes(32))
+
+
+def find_in(*stanzas: Stanza) -> Marker | None:
+    """Return the marker in a header with these stanzas."""
+    return find(parse(encode(stanzas, FILE_KEY)))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_round_trip(sparse: bool) -> None:
+    """A marker is found as it was written, wherever it stands."""
+    marker = Marker(KEY_ID, sparse)
+    assert find_in(marker.stanza(), OTHER) == marker
+    assert find_in(OTHER, marker.stanza()) == marker
+
+
+def test_wire_form() -> None:
+    """The stanza is what the documentation says, so that later versions find it."""
+    assert Marker(KEY_ID).stanza().encode() == b"-> cscd 0123456789abcdef\n\n"
+    assert Marker(KEY_ID, sparse=True).stanza().encode() == b"-> cscd 0123456789abcdef sparse\n\n"
+
+
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        OTHER,
+        Stanza(("cscd",), b""),
+        Stanza(("CSCD", KEY_ID), b""),
+        Stanza(("cscd", KEY_ID), b"body"),
+        Stanza(("cscd", KEY_ID, "dense"), b""),
+        Stanza(("cscd", KEY_ID, "sparse", "sparse"), b""),
+        Stanza(("cscd", KEY_ID.upper()), b""),
+        Stanza(("cscd", KEY_ID[:-1]), b""),
+        Stanza(("cscd", KEY_ID + "0"), b""),
+    ],
+)
+def test_ignores_what_it_would_not_write(stanza: Stanza) -> None:
+    """A stanza that is not exactly a marker marks nothing."""
+    assert find_in(stanza, OTHER) is None
+
+
+def test_ignores_a_marker_alone_and_twice() -> None:
+    """A file that is for nobody, or marked twice, is not ours."""
+    stanza = Marker(KEY_ID).stanza()
+    assert find_in(stanza) is None
+    assert find_in(stanza, stanza, OTHER) is None
+
+
+def test_key_id_never_changes() -> None:
+    """The key id of a recipient is fixed for good: files on disk carry it."""
+    recipient = X25519Recipient.parse("age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj")
+    assert key_id(recipient) == "6d6f9d029dc392ce"
+    assert key_id(X25519Identity.generate().recipient) != key_id(X25519Identity.generate().recipient)

@@ -1,0 +1,60 @@
+"""Every vector of the age test kit that we have ends exactly as it says."""
+
+import hashlib
+import io
+
+import pytest
+
+from cscd.age import AgeReader, ArmorError, decrypt_stream
+from cscd.errors import AgeError, HeaderError, MacError, NoMatchError, PayloadError
+from tests import vectors
+from tests.vectors import Vector
+
+FAILURES: dict[str, type[AgeError]] = {
+    "header failure": HeaderError,
+    "HMAC failure": MacError,
+    "no match": NoMatchError,
+    "payload failure": PayloadError,
+    "armor failure": ArmorError,
+}
+
+VECTORS = [pytest.param(vector, id=vector.name) for vector in vectors.read_all()]
+
+
+def keep_going() -> bool:
+    """Never stop."""
+    return True
+
+
+@pytest.mark.parametrize("vector", VECTORS)
+def test_stream(vector: Vector) -> None:
+    """A stream ends as the vector says, having released exactly the plaintext that the vector says."""
+    plain = io.BytesIO()
+    if vector.expect == "success":
+        decrypt_stream(io.BytesIO(vector.file), plain, vector.identities, keep_going=keep_going)
+    else:
+        with pytest.raises(FAILURES[vector.expect]):
+            decrypt_stream(io.BytesIO(vector.file), plain, vector.identities, keep_going=keep_going)
+    expected = vector.payload or hashlib.sha256(b"").hexdigest()
+    assert hashlib.sha256(plain.getvalue()).hexdigest() == expected
+
+
+@pytest.mark.parametrize(
+    "vector", [param for param in VECTORS if not vectors.read(vectors.AGE / str(param.id)).armored]
+)
+def test_random_access(vector: Vector) -> None:
+    """Random access ends as the vector says too, and finds every payload failure by the end of `verify`."""
+
+    def pread(size: int, offset: int) -> bytes:
+        return vector.file[offset : offset + size]
+
+    def read_all() -> bytes:
+        reader = AgeReader(pread, len(vector.file), vector.identities)
+        reader.verify()
+        return reader.read_at(0, reader.size)
+
+    if vector.expect == "success":
+        assert hashlib.sha256(read_all()).hexdigest() == vector.payload
+    else:
+        with pytest.raises(FAILURES[vector.expect]):
+            read_all()
