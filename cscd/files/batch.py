@@ -13,7 +13,7 @@ from cscd.files.failure import consequence
 from cscd.files.goal import Goal
 from cscd.files.holders import File, holders
 from cscd.files.lease import LeaseWatch
-from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result, Seen
+from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result
 from cscd.files.rewrite import Rewriter
 
 #: From this many files on, one syncfs(2) costs less than an fsync(2) each.
@@ -39,7 +39,6 @@ class Order:
 class _Copied:
     order: Order
     item: Item
-    seen: Seen | None = None
 
 
 @dataclass(slots=True)
@@ -95,9 +94,8 @@ class Converter:
             self.check()
             item = Item(order.directory, order.name, self.watch)
             try:
-                found = item.begin(self.goal, self.device)
-                right = not callable(found)
-                order.result = Result(Outcome.RIGHT, seen=found) if right else item.result(None)
+                item.begin(self.goal, self.device)
+                order.result = item.result()
             except (LeftAlone, Gone) as left:
                 self._leave(order, item, left)
             finally:
@@ -109,13 +107,13 @@ class Converter:
         item = Item(order.directory, order.name, self.watch)
         keep = False
         try:
-            found = item.begin(self.goal, self.device)
-            if callable(found):
-                item.copy(found, self.rewriter, check=self.check, count=self.count)
+            make = item.begin(self.goal, self.device)
+            if make:
+                item.copy(make, self.rewriter, check=self.check, count=self.count)
                 self._copied.append(_Copied(order, item))
                 keep = True
             else:
-                order.result = Result(Outcome.RIGHT, seen=found)
+                order.result = item.result()
         except (LeftAlone, Gone) as left:
             self._leave(order, item, left)
         finally:
@@ -175,7 +173,7 @@ class Converter:
 
     def _settle(self, copied: _Copied, settled: list[_Copied]) -> None:
         try:
-            copied.seen = copied.item.settle()
+            copied.item.settle()
             settled.append(copied)
         except (LeftAlone, Gone) as left:
             self._leave(copied.order, copied.item, left)
@@ -195,7 +193,7 @@ class Converter:
             copied = exchanged.pop()
             try:
                 copied.item.retire()
-                copied.order.result = copied.item.result(copied.seen)
+                copied.order.result = copied.item.result()
             except (LeftAlone, Gone) as left:
                 self._leave(copied.order, copied.item, left)
             copied.item.close()

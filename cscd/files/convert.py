@@ -41,7 +41,7 @@ from cscd.files.failure import consequence
 from cscd.files.goal import Goal, State
 from cscd.files.lease import Lease, LeaseWatch
 from cscd.files.metadata import Metadata
-from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result, Seen
+from cscd.files.outcome import LeftAlone, Outcome, Reason, Result, Seen
 from cscd.files.rewrite import Decryption, Encryption, Rewrite, Rewriter
 from cscd.files.room import check_room
 from cscd.files.swap import Pair
@@ -77,6 +77,7 @@ class Item:
         "new",
         "old",
         "outcome",
+        "seen",
         "size",
     )
 
@@ -90,6 +91,8 @@ class Item:
         self.size = 0
         """Bytes of the version that is there."""
         self.outcome = Outcome.RIGHT
+        self.seen: Seen | None = None
+        """The version known to be right, unless it is too young to be told from a later one."""
         self._inode = 0
         self.committed_at = 0.0
         """Monotonic time of the exchange."""
@@ -104,26 +107,25 @@ class Item:
 
     # -- begin ---------------------------------------------------------------------------------
 
-    def begin(self, goal: Goal, device: int) -> Callable[[], Rewrite] | Seen | None:
+    def begin(self, goal: Goal, device: int) -> Callable[[], Rewrite] | None:
         """Open the item and find out whether it has to be converted.
 
-        Returns what makes the rewrite if so. If the item is right already, returns the version
-        that was seen to be right, or None if that version is too young to be told from a later one.
+        Returns what makes the rewrite, None if the item is right already.
 
         Raises `LeftAlone` and `Gone`.
         """
         try:
             self._open(device)
             conflict = self._take_lease(goal)
-            found = self._look(goal)
+            make = self._look(goal)
         except OSError as error:
             raise consequence(error) from None
-        if not callable(found):
-            return found
+        if make is None:
+            return None
         if conflict:
             raise conflict
         self._refuse_what_cannot_be_replaced()
-        return found
+        return make
 
     def _open(self, device: int) -> None:
         try:
@@ -161,10 +163,11 @@ class Item:
         self._watch.add(self._old_lease, yields=goal.background)
         return None
 
-    def _look(self, goal: Goal) -> Callable[[], Rewrite] | Seen | None:
+    def _look(self, goal: Goal) -> Callable[[], Rewrite] | None:
         encrypted = examine(self.old, os.pread(self.old, LOOK, 0))
         if (encrypted is not None) == (goal.state is State.ENCRYPTED):
-            return self._seen_right(self._status)
+            self.seen = self._seen_right(self._status)
+            return None
         status, size = self._status, self.size
         if encrypted is None:
             self.outcome = Outcome.ENCRYPTED
@@ -270,10 +273,8 @@ class Item:
             os.close(self.new)
             self.new = reading
 
-    def settle(self) -> Seen | None:
+    def settle(self) -> None:
         """Let those in who wait for the new version, once no writer came upon the old one.
-
-        Returns the version now known to be right.
 
         Raises `LeftAlone`, with the item as it was.
         """
@@ -286,9 +287,8 @@ class Item:
             raise consequence(error) from None
         self.new = -1
         self._new_lease = None
-        if status.st_mtime_ns > status.st_ctime_ns - _TICK_NS:
-            return None
-        return Seen(status.st_ino, status.st_ctime_ns, status.st_size)
+        if status.st_mtime_ns < status.st_ctime_ns - _TICK_NS:
+            self.seen = Seen(status.st_ino, status.st_ctime_ns, status.st_size)
 
     def retire(self) -> None:
         """Delete the old version, if it is still as it was; else give it back its name.
@@ -342,6 +342,7 @@ class Item:
         self.old = self.new = -1
         self._old_lease = self._new_lease = None
 
-    def result(self, seen: Seen | None) -> Result:
+    def result(self) -> Result:
         """Return the result of an item that came through."""
-        return Result(self.outcome, size=self.size, seen=seen)
+        size = 0 if self.outcome is Outcome.RIGHT else self.size
+        return Result(self.outcome, size=size, seen=self.seen)

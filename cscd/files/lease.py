@@ -59,9 +59,7 @@ class Lease:
     @property
     def whole(self) -> bool:
         """Whether nobody has tried to open the file since the lease was taken."""
-        return not self.yielded and (
-            not self.held or fcntl.fcntl(self.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK
-        )
+        return not self.yielded and (not self.held or fcntl.fcntl(self.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK)
 
     def nobody_came(self) -> bool:
         """Ask once more whether any other descriptor is open, or waiting to be; the lease stays.

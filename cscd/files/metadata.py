@@ -76,8 +76,9 @@ class Metadata:
         try:
             self._give(fd)
         except PermissionError as error:
-            detail = f"{os.strerror(error.errno)} when copying its group, ACL or attributes"
-            raise LeftAlone(Reason.METADATA, error.errno, detail) from None
+            number = error.errno or errno.EPERM
+            detail = f"{os.strerror(number)} when copying its group, ACL or attributes"
+            raise LeftAlone(Reason.METADATA, number, detail) from None
 
     def _give(self, fd: int) -> None:
         mine = os.fstat(fd)

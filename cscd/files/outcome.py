@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import Self
 
 
 class Outcome(StrEnum):
@@ -31,7 +32,7 @@ class Reason(StrEnum):
     lasting: Lasting
     meaning: str
 
-    def __new__(cls, value: str, lasting: Lasting, meaning: str) -> "Reason":
+    def __new__(cls, value: str, lasting: Lasting, meaning: str) -> Self:
         """Attach the two facts that reports need to the name."""
         member = str.__new__(cls, value)
         member._value_ = value

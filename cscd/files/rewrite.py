@@ -163,7 +163,13 @@ class Rewriter:
         self._buffers = [Buffers()]
 
     def run(
-        self, rewrite: Rewrite, source: int, target: int, *, check: Callable[[], None], count: Callable[[int], None]
+        self,
+        rewrite: Rewrite,
+        source: int,
+        target: int,
+        *,
+        check: Callable[[], None],
+        count: Callable[[int], None],
     ) -> None:
         """Convert every segment.
 

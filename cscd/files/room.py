@@ -13,7 +13,10 @@ _ENOUGH: Final = 256 << 20
 
 
 def check_room(fd: int, size: int) -> None:
-    """Raise `LeftAlone` with NO_SPACE if a copy of `size` bytes would leave too little on the filesystem of `fd`."""
+    """Make sure that a copy of `size` bytes leaves enough on the filesystem of `fd`.
+
+    Raises `LeftAlone` with NO_SPACE if it does not.
+    """
     if size < _ASK_FROM:
         return
     room = os.fstatvfs(fd)

@@ -104,7 +104,9 @@ class Pair:
         """
         both = LeftAlone(Reason.KEPT_BOTH, detail=f"the version from before is kept as {self.second}")
         try:
-            fd = os.open(self._name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._directory)
+            fd = os.open(
+                self._name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._directory
+            )
         except OSError:
             raise both from None
         try:

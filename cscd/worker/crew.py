@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from mmap import mmap
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+
 from cscd.worker.converter import Assignment, run_converter
 from cscd.worker.tasks import Answer, Progress, Task
 

@@ -29,7 +29,16 @@ from cscd.worker.record import Record
 from cscd.worker.scan import Listing
 from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally, join
-from cscd.worker.tasks import Answer, ContinueScan, Converted, ConvertItems, NotListed, Progress, ScanDirectories, Task
+from cscd.worker.tasks import (
+    Answer,
+    ContinueScan,
+    Converted,
+    ConvertItems,
+    NotListed,
+    Progress,
+    ScanDirectories,
+    Task,
+)
 
 #: Items and bytes in one task: enough to share the wait for the disk, little enough to keep all busy.
 _BATCH_ITEMS: Final = 512
@@ -107,7 +116,7 @@ class Pass:
         """Directory, name and size of the items to be looked at."""
         self._pending = PendingItems()
         self._directories: dict[str, _Directory] = {}
-        self._met: "array[int]" = array("Q")
+        self._met: array[int] = array("Q")
         self._lost: set[tuple[str, str]] = set()
         """Items in the hands of a converter process that died: tried once more, then given up."""
         self._dropped = False
@@ -193,7 +202,9 @@ class Pass:
             path, name, size = self._found.popleft()
             groups.setdefault(path, []).append(name)
             total += size
-        return ConvertItems(tuple((path, tuple(names)) for path, names in groups.items()), self._options.looking)
+        return ConvertItems(
+            tuple((path, tuple(names)) for path, names in groups.items()), self._options.looking
+        )
 
     def _drop_all(self) -> None:
         """Forget what has not been begun; the tally says so."""

@@ -67,11 +67,7 @@ class Record:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):
             return NotImplemented
-        return (
-            self.inodes == other.inodes
-            and self.ctimes == other.ctimes
-            and self.sizes == other.sizes
-        )
+        return self.inodes == other.inodes and self.ctimes == other.ctimes and self.sizes == other.sizes
 
     __hash__ = None  # type: ignore[assignment] # mutable: mypy wants a method where the data model wants None
 

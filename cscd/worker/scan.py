@@ -85,7 +85,9 @@ class Scan:
         listing.candidates = unknown
         return listing
 
-    def _split(self, entries: list[os.DirEntry[str]], listing: Listing) -> tuple[Record, list[tuple[str, int]]]:
+    def _split(
+        self, entries: list[os.DirEntry[str]], listing: Listing
+    ) -> tuple[Record, list[tuple[str, int]]]:
         """Sort the slice's items into a record of what is right and a list of what is to be looked at."""
         right = Record()
         unknown: list[tuple[str, int]] = []
