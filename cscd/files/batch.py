@@ -125,7 +125,7 @@ class Converter:
         if isinstance(left, Gone):
             order.result = Result(Outcome.GONE)
             return
-        order.result = Result(Outcome.LEFT, left.reason, left.errno, detail=left.detail)
+        order.result = Result(Outcome.LEFT, left.reason, left.errno, item.size, detail=left.detail)
         if left.reason in _OPEN and item.inode:
             order.file = (self.device, item.inode)
 

@@ -54,7 +54,10 @@ class Metadata:
         )
 
     def still_of(self, fd: int, status: os.stat_result) -> bool:
-        """Whether an open file has this metadata and size still; access times do not count."""
+        """Whether an open file has this metadata and size still; access times do not count.
+
+        For when the change time cannot tell, because a rename of ours has moved it.
+        """
         return (
             status.st_mtime_ns == self.mtime_ns
             and status.st_size == self.size

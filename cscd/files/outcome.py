@@ -89,12 +89,17 @@ class Result:
     errno: int = 0
     """Of the system call that failed, 0 if none did."""
     size: int = 0
-    """Bytes of content read to convert it; 0 where nothing was converted."""
+    """Bytes of the version that was found; 0 where it was not opened."""
     seen: Seen | None = None
     """The version now known to be right, if it is and will not be mistaken for a later one."""
     holders: tuple[Holder, ...] = field(default=())
     detail: str = ""
     """A sentence for people where reason and errno do not tell it all."""
+
+    @property
+    def converted(self) -> bool:
+        """Whether the item was brought into the other state."""
+        return self.outcome in (Outcome.ENCRYPTED, Outcome.UNENCRYPTED)
 
 
 class LeftAlone(Exception):  # noqa: N818 - not an error: the way out of a conversion that must not go on

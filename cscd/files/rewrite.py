@@ -80,8 +80,9 @@ class Encryption:
         final = start + wanted == self._size
         sealed = self._sealer.seal_into(plain, buffers.sealed, number * _CHUNKS, final=final)
         if number == 0:
-            _write(target, self._prefix, 0)
-        _write(target, buffers.sealed[:sealed], len(self._prefix) + number * _SEALED_SEGMENT)
+            _write_both(target, self._prefix, buffers.sealed[:sealed])
+        else:
+            _write(target, buffers.sealed[:sealed], len(self._prefix) + number * _SEALED_SEGMENT)
         return wanted
 
     def finish(self, target: int) -> None:
@@ -141,6 +142,16 @@ def _write(fd: int, data: memoryview | bytes, offset: int) -> None:
         done += os.pwrite(fd, data[done:], offset + done)
 
 
+def _write_both(fd: int, prefix: bytes, data: memoryview) -> None:
+    """Write the beginning of a file in one call, as most files have no more than that."""
+    done = os.pwritev(fd, [prefix, data], 0)
+    if done < len(prefix):
+        _write(fd, prefix[done:], done)
+        done = len(prefix)
+    if done < len(prefix) + len(data):
+        _write(fd, data[done - len(prefix) :], done)
+
+
 def _write_around_holes(fd: int, data: memoryview, offset: int) -> None:
     """Write only what is not zero, in steps of a chunk and, inside a mixed chunk, of a page."""
     step = CHUNK if len(data) > CHUNK else _PAGE
@@ -179,7 +190,8 @@ class Rewriter:
             for number in range(rewrite.segments):
                 check()
                 count(rewrite.segment(number, source, target, self._buffers[0]))
-                kernel.start_writeback(target)
+                if rewrite.segments > 1:
+                    kernel.start_writeback(target, number * SEGMENT, _SEALED_SEGMENT)
         else:
             self._run_threads(rewrite, source, target, check, count)
         rewrite.finish(target)

@@ -25,7 +25,6 @@ Place = tuple[str, str]
 class Pending:
     """One item that is waiting."""
 
-    size: int
     result: Result
     """Of the last try."""
     wait: float
@@ -52,13 +51,13 @@ class PendingItems:
         """Yield all that are waiting."""
         return iter(self._items.items())
 
-    def put(self, place: Place, size: int, result: Result, now: float) -> bool:
+    def put(self, place: Place, result: Result, now: float) -> bool:
         """Have an item wait for its next try; False if there are too many already."""
         item = self._items.get(place)
         if item is None:
             if len(self._items) >= MOST:
                 return False
-            item = self._items[place] = Pending(size, result, _FIRST_WAIT, 0.0)
+            item = self._items[place] = Pending(result, _FIRST_WAIT, 0.0)
         item.result = result
         # Jitter keeps the tries of items that met the same obstacle from coming all at once.
         self._schedule(place, item, now + item.wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load only
@@ -84,7 +83,7 @@ class PendingItems:
             item = self._items.get(place)
             if item and item.due == at:
                 item.due = float("inf")
-                due.append((place, item.size))
+                due.append((place, item.result.size))
         return due
 
     def next_due(self) -> float | None:

@@ -47,6 +47,7 @@ _BATCH_BYTES: Final = 32 << 20
 _SCAN_MOST: Final = 32
 #: Items found and not yet converted, from which on no more are sought.
 _ENOUGH_FOUND: Final = 20_000
+_PACK_FROM: Final = 4096
 #: Seconds between two looks at the clock, the stop request and the progress.
 _TICK: Final = 0.1
 
@@ -97,6 +98,18 @@ class _Directory:
     unchanged: bool = True
     listed: bool = False
     open_items: int = 0
+
+    def add(self, seen: Seen) -> None:
+        """Note an item that is right. Many are packed, to take an eighth of the memory."""
+        self.unchanged = False
+        self.seen.append(seen)
+        if len(self.seen) >= _PACK_FROM:
+            self.known.append(Record.of(self.seen).pack())
+            self.seen.clear()
+
+    def record(self) -> Record:
+        """Return all that is known to be right."""
+        return Record.merged([*map(Record.unpack, self.known), Record.of(self.seen)])
 
 
 class Pass:
@@ -257,7 +270,8 @@ class Pass:
         directory.listed = True
         self.tally.directories += 1
         self._met.append(directory.inode)
-        self._remember(path, directory, index)
+        if not directory.open_items:
+            self._remember(path, directory, index)
 
     def _count_slice(self, path: str, listing: Listing) -> None:
         tally = self.tally
@@ -280,38 +294,36 @@ class Pass:
             self.tally.untouched += 1
             self._dropped = True
         elif self._waits(place, result):
-            pass
+            return  # its directory stays open until it has been dealt with
         else:
             self._pending.drop(place)
+            self.tally.waiting = len(self._pending)
             self.tally.finished += 1
             self.tally.add(join(path, name), result)
         if directory is None:
             return
         directory.open_items -= 1
         if result and result.seen:
-            directory.unchanged = False
-            directory.seen.append(result.seen)
-        self._remember(path, directory, index)
+            directory.add(result.seen)
+        if directory.listed and not directory.open_items:
+            self._remember(path, directory, index)
 
     def _waits(self, place: tuple[str, str], result: Result) -> bool:
         """Queue an item for another try if that can help and is wanted."""
         if result.reason is None or result.reason.lasting is not Lasting.BRIEF or self._options.looking:
             return False
-        known = place in self._pending
-        waits = self._pending.put(place, 0, result, time.monotonic())
-        if waits and not known:
-            self.tally.waiting += 1
+        waits = self._pending.put(place, result, time.monotonic())
+        self.tally.waiting = len(self._pending)
         return waits
 
     def _remember(self, path: str, directory: _Directory, index: Index) -> None:
-        """Write the record of a directory once its last item has been dealt with."""
-        if not directory.listed or directory.open_items:
-            return
+        """Write down what is known about a directory, and be done with it."""
         del self._directories[path]
         if directory.unchanged or self._options.looking:
             return
-        records = [*map(Record.unpack, directory.known), Record.of(directory.seen)]
-        index.remember(directory.inode, Record.merged(records).pack())
+        packed = directory.record().pack()
+        if packed != index.record(directory.inode):
+            index.remember(directory.inode, packed)
 
     def _count_death(self, task: Task, index: Index) -> None:
         """Try what a dead process had in hand once more, in case it was not the cause."""
@@ -355,9 +367,12 @@ class Pass:
         """Count those still waiting as left, and let the index forget what is no more."""
         tally = self.tally
         for (path, name), item in self._pending.items():
-            tally.waiting -= 1
             tally.finished += 1
             tally.leave(join(path, name), item.result)
+        tally.waiting = 0
+        for path, directory in list(self._directories.items()):
+            if directory.listed:
+                self._remember(path, directory, index)
         tally.complete = not self._dropped
         if tally.complete and self._options.selection.everything:
             index.forget_all_but(self._met)

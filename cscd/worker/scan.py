@@ -6,6 +6,7 @@ slices, so that neither side of the pipe ever holds more than a slice of it.
 
 import os
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ class Scan:
             os.close(self._fd)
             raise
         self._first = True
+        self._began_ns = time.time_ns()
 
     def close(self) -> None:
         """Close the directory."""
@@ -95,6 +97,8 @@ class Scan:
         knows, append = self._known.knows, right.append
         for entry, status in self._files(entries, listing):
             inode, ctime, size = status.st_ino, status.st_ctime_ns, status.st_size
+            if may_be_leftover(entry.name) and ctime > self._began_ns:
+                continue  # the second name of an item that is being converted just now
             if inode in spared:
                 self._leave(listing, entry.name, Reason.EXCLUDED)
             elif knows(inode, ctime, size):

@@ -39,7 +39,7 @@ class Tally:
     finished: int = 0
     """Of the items found, those that have been dealt with."""
     read_bytes: int = 0
-    """Of the bytes found, those that have been read; moves within a large file, too."""
+    """Of the bytes found, those that have been read or need not be; moves within a large file, too."""
     left: Counter[Reason] = field(default_factory=Counter)
     """Items left alone for good, or until the next pass."""
     first: dict[Reason, list[Left]] = field(default_factory=dict)
@@ -54,6 +54,8 @@ class Tally:
 
     def add(self, path: str, result: Result) -> None:
         """Count the final result of an item."""
+        if not result.converted:
+            self.read_bytes += result.size
         if result.outcome is Outcome.LEFT and result.reason:
             self.leave(path, result)
         elif result.outcome is Outcome.RIGHT:
