@@ -5,7 +5,8 @@
     CscdError
     ├── AgeError             this age file cannot be used; it is never replaced, never deleted
     │   ├── HeaderError      the header is malformed, or asks for more work than we grant
-    │   │   └── HeaderTruncated   the header does not end within the bytes given
+    │   │   ├── HeaderTruncated   the header does not end within the bytes given
+    │   │   └── ArmorError   the ASCII armor around the file is not strict
     │   ├── MacError         the header does not belong to the file key it wraps
     │   ├── NoMatchError     well formed, but none of the identities fits
     │   └── PayloadError     truncated, extended, reordered or altered content
@@ -13,6 +14,8 @@
     ├── KeyFileError         a key file that must not be used as it stands (owner, mode, missing)
     ├── BusyError            another pass is at work on the same tree
     ├── TargetError          a directory to work on cannot be used at all
+    ├── NotEncryptedError    a file that was to be decrypted is no age file
+    ├── OutputError          what was to be printed could not be written
     └── CancelledError       somebody asked us to stop; nothing is rolled back
 
 What happens to a single item is not an error but an outcome: see `cscd.files.outcome`.
@@ -33,6 +36,10 @@ class HeaderError(AgeError):
 
 class HeaderTruncated(HeaderError):  # noqa: N818 - names the one recoverable case: feed more bytes
     """The bytes given end before the header does."""
+
+
+class ArmorError(HeaderError):
+    """The ASCII armor around the age file is not the one way to write it."""
 
 
 class MacError(AgeError):
@@ -61,6 +68,14 @@ class BusyError(CscdError):
 
 class TargetError(CscdError):
     """A directory given to a pass cannot be worked on at all."""
+
+
+class NotEncryptedError(CscdError):
+    """A file that was to be decrypted is no age file."""
+
+
+class OutputError(CscdError):
+    """What was to be printed could not be written; the cause says why."""
 
 
 class CancelledError(CscdError):

@@ -23,7 +23,7 @@ Errors are those below `AgeError` in `cscd.errors`, and KeyFormatError for keys.
 the caller.
 """
 
-from cscd.age.armor import ArmorError, ArmorReader
+from cscd.age.armor import ArmorReader
 from cscd.age.file import decrypt_stream, encrypt_stream
 from cscd.age.filekey import NONCE, Identity, Recipient, begin, opener, unlock
 from cscd.age.header import MAX_HEADER, Header, Stanza, looks_like_age, parse
@@ -40,7 +40,6 @@ __all__ = [
     "NONCE",
     "TAG",
     "AgeReader",
-    "ArmorError",
     "ArmorReader",
     "Header",
     "Identity",

@@ -16,7 +16,7 @@ import re
 from typing import Final
 
 from cscd.age.intake import Intake, Source
-from cscd.errors import HeaderError
+from cscd.errors import ArmorError
 
 _BEGIN: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _END: Final = b"-----END AGE ENCRYPTED FILE-----"
@@ -28,10 +28,6 @@ _MAX_BLANK: Final = 1024
 
 _READ: Final = 65536
 """Bytes of armor decoded at a time."""
-
-
-class ArmorError(HeaderError):
-    """The ASCII armor around the age file is not the one way to write it."""
 
 
 _HEAD: Final = re.compile(rb"((?:[ \t\r\v\f]*+\n)*+)" + _BEGIN + rb"\r?\n")

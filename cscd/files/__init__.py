@@ -7,6 +7,7 @@ From the kernel up; each module uses only those before it:
 `outcome`     what may become of an item: a closed list of outcomes and reasons
 `failure`     errno to reason, in one table
 `goal`        the asked state, with its keys
+`holders`     who has an item open
 `lease`       knowing that nobody else has a file open, and hearing of it when somebody comes
 `metadata`    what a copy must carry besides content
 `temporary`   the second name of an item, and how a leftover one is known
@@ -15,7 +16,6 @@ From the kernel up; each module uses only those before it:
 `rewrite`     writing the other version, in segments, on several threads
 `room`        whether there is space for a second copy
 `convert`     the protocol for one item
-`holders`     who has an item open
 `batch`       many items through the protocol together
 `leftover`    what a killed run left behind
 `tree`        reaching directories without following links

@@ -206,7 +206,7 @@ class Converter:
         found = holders(files)
         for order in orders:
             if order.file and order.result:
-                order.result.holders = found.get(order.file, ())
+                order.result = order.result._replace(holders=found.get(order.file, ()))
 
 
 def _wait_until(moment: float) -> None:

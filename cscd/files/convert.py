@@ -248,15 +248,16 @@ class Item:
             raise consequence(error) from None
 
     def _commit(self) -> None:
-        if self._old_lease and not self._watch.keep(self._old_lease):
+        lease = self._old_lease
+        if lease and not self._watch.keep(lease):
             raise LeftAlone(Reason.OPENED_MEANWHILE)
-        if self._background and self._old_lease and not self._old_lease.whole:
+        if lease and (self._background or lease.blind) and not lease.whole:
             raise LeftAlone(Reason.OPENED_MEANWHILE)
         status = os.fstat(self.old)
         if _version(status) != _version(self._status):
             raise LeftAlone(Reason.CHANGED_MEANWHILE)
         self._reopen_if_executable()
-        self._new_lease = Lease(self.new, required=self._old_lease is not None and self._old_lease.held)
+        self._new_lease = Lease(self.new, required=lease is not None and lease.held)
         if self._pair is None:
             self._pair = Pair.of(self._directory, self.name, self._status, self.new)
             self._pair.link(self.new)
@@ -296,8 +297,8 @@ class Item:
         Raises `LeftAlone`: with the item as it was, or with KEPT_BOTH.
         """
         try:
-            status = os.fstat(self.old)
-            if _version(status) == _version(self._status) and self._no_writer_on_old():
+            # First who is there, then what they did: without leases somebody may write and leave between.
+            if self._no_writer_on_old() and _version(os.fstat(self.old)) == _version(self._status):
                 self._the_pair.delete_second(self._status.st_ino)
                 return
             self._the_pair.give_back_late()

@@ -11,6 +11,7 @@ that the opener of the watch starts, and has a handler besides.
 
 import errno
 import fcntl
+import os
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from cscd.files.holders import holders
 from cscd.files.outcome import LeftAlone, Reason
 
 _BREAK_TIME: Final = Path("/proc/sys/fs/lease-break-time")
@@ -28,11 +30,12 @@ _UNSUPPORTED: Final = (errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCE
 class Lease:
     """The lease on one open file. Not thread-safe by itself: `LeaseWatch` has the lock.
 
-    With `required=False` a filesystem without leases is tolerated: then nothing is held, nobody is
-    stopped, and the callers' comparisons before and after are all there is.
+    With `required=False` a filesystem without leases is tolerated: then the lease is `blind`. Nothing
+    is held and nobody is stopped; every question is answered by a look at /proc, where other users'
+    processes are hidden from a caller without privileges. The callers compare before and after.
     """
 
-    __slots__ = ("broken_at", "fd", "held", "yielded", "yields")
+    __slots__ = ("blind", "broken_at", "fd", "held", "yielded", "yields")
 
     def __init__(self, fd: int, *, required: bool = True) -> None:
         """Take the write lease.
@@ -45,6 +48,8 @@ class Lease:
         self.yielded = False
         self.broken_at = 0.0
         """Monotonic time at which a break was first seen, 0 if none was."""
+        self.blind = False
+        """The filesystem has no leases."""
         self.held = True
         try:
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
@@ -55,10 +60,15 @@ class Lease:
                 reason = Reason.NO_LEASES if error.errno in _UNSUPPORTED else Reason.IO_ERROR
                 raise LeftAlone(reason, error.errno or 0) from None
             self.held = False
+            self.blind = True
+            if self._seen_in_proc():
+                raise LeftAlone(Reason.OPEN_ELSEWHERE) from None
 
     @property
     def whole(self) -> bool:
         """Whether nobody has tried to open the file since the lease was taken."""
+        if self.blind:
+            return not self._seen_in_proc()
         return not self.yielded and (not self.held or fcntl.fcntl(self.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK)
 
     def nobody_came(self) -> bool:
@@ -67,11 +77,21 @@ class Lease:
         Setting the lease that we have again counts the file's other openers anew. Unlike F_GETLEASE
         this also sees one that the kernel has let past the path but not yet as far as the lease.
         """
-        return not self.held or self._set(fcntl.F_WRLCK)
+        return self._answer(fcntl.F_WRLCK)
 
     def no_writer_came(self) -> bool:
         """Like `nobody_came`, but let those in who only read."""
-        return not self.held or self._set(fcntl.F_RDLCK)
+        return self._answer(fcntl.F_RDLCK)
+
+    def _answer(self, kind: int) -> bool:
+        if self.blind:
+            return not self._seen_in_proc()
+        return not self.held or self._set(kind)
+
+    def _seen_in_proc(self) -> bool:
+        """Whether another process is seen to have the file open or mapped, for reading or writing."""
+        status = os.fstat(self.fd)
+        return bool(holders([(status.st_dev, status.st_ino)]))
 
     def _set(self, kind: int) -> bool:
         try:

@@ -1,8 +1,7 @@
 """What became of an item: a closed list of outcomes, and of reasons for leaving one alone."""
 
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Outcome(StrEnum):
@@ -63,16 +62,14 @@ class Reason(StrEnum):
     KEPT_BOTH = "kept_both", Lasting.STAYS, "two programs wrote at once; both versions are kept"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """A process that has an item open."""
 
     pid: int
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What identifies one version of an item's content and metadata: the index's unit of memory."""
 
     inode: int
@@ -80,9 +77,8 @@ class Seen:
     size: int
 
 
-@dataclass(slots=True)
-class Result:
-    """What became of one item."""
+class Result(NamedTuple):
+    """What became of one item. A tuple, because a pass sends millions of them through a pipe."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -92,7 +88,7 @@ class Result:
     """Bytes of the version that was found; 0 where it was not opened."""
     seen: Seen | None = None
     """The version now known to be right, if it is and will not be mistaken for a later one."""
-    holders: tuple[Holder, ...] = field(default=())
+    holders: tuple[Holder, ...] = ()
     detail: str = ""
     """A sentence for people where reason and errno do not tell it all."""
 

@@ -38,7 +38,7 @@ class Tree:
         except NotADirectoryError as error:
             raise TargetError(_why_no_directory(absolute, str(error.filename))) from None
         except OSError as error:
-            raise TargetError(f"{absolute}: {os.strerror(error.errno or 0)}") from None
+            raise TargetError(f"{absolute}: {os.strerror(error.errno or 0)}") from error
         status = os.fstat(fd)
         return cls(absolute, fd, status.st_dev, status.st_ino)
 

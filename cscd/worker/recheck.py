@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Final
 
+from cscd.errors import CscdError
 from cscd.files import kernel
 from cscd.files.goal import Goal
 from cscd.files.outcome import Lasting, Outcome, Reason, Result, Seen
@@ -236,7 +237,7 @@ class Pass:
             else:
                 self._count(*message, index)
         if not crew.alive and not self.stopped:
-            raise RuntimeError("all converter processes have died; see the messages above")
+            raise CscdError("all converter processes have died; was the system out of memory?")
 
     def _count(self, member: Member, task: Task, answer: Answer | None, index: Index) -> None:
         if answer is None:
@@ -299,7 +300,7 @@ class Pass:
             self._pending.drop(place)
             self.tally.waiting = len(self._pending)
             self.tally.finished += 1
-            self.tally.add(join(path, name), result)
+            self.tally.add(path, name, result)
         if directory is None:
             return
         directory.open_items -= 1
@@ -373,7 +374,7 @@ class Pass:
         for path, directory in list(self._directories.items()):
             if directory.listed:
                 self._remember(path, directory, index)
-        tally.complete = not self._dropped
+        tally.complete = not self._dropped and not self._to_continue
         if tally.complete and self._options.selection.everything:
             index.forget_all_but(self._met)
 

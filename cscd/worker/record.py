@@ -83,6 +83,6 @@ class Record:
     def of(cls, versions: Iterable[Seen]) -> "Record":
         """Build a record from versions in any order."""
         record = cls()
-        for version in sorted(versions, key=lambda version: version.inode):
-            record.append(version.inode, version.ctime_ns, version.size)
+        for version in sorted(versions):
+            record.append(*version)
         return record

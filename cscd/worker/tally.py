@@ -52,20 +52,20 @@ class Tally:
     complete: bool = False
     """Whether the whole tree was walked and no item found was dropped."""
 
-    def add(self, path: str, result: Result) -> None:
+    def add(self, directory: str, name: str, result: Result) -> None:
         """Count the final result of an item."""
-        if not result.converted:
-            self.read_bytes += result.size
-        if result.outcome is Outcome.LEFT and result.reason:
-            self.leave(path, result)
-        elif result.outcome is Outcome.RIGHT:
+        if result.converted:
+            self.converted += 1
+            self.converted_bytes += result.size
+            return
+        self.read_bytes += result.size
+        if result.outcome is Outcome.RIGHT:
             self.right += 1
             self.right_bytes += result.size
         elif result.outcome is Outcome.GONE:
             self.cleaned += 1
         else:
-            self.converted += 1
-            self.converted_bytes += result.size
+            self.leave(join(directory, name), result)
 
     def leave(self, path: str, result: Result) -> None:
         """Count an item left alone, and keep it by name if it is one of the first of its reason."""

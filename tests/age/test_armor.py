@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cscd.age.armor import ArmorError, ArmorReader, is_armored
+from cscd.age.armor import ArmorReader, is_armored
 from cscd.age.file import decrypt_stream, encrypt_stream
 from cscd.age.intake import Intake
 from cscd.age.x25519 import X25519Identity
-from cscd.errors import HeaderError
+from cscd.errors import ArmorError, HeaderError
 
 BEGIN, END = b"-----BEGIN AGE ENCRYPTED FILE-----", b"-----END AGE ENCRYPTED FILE-----"
 

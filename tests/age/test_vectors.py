@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from cscd.age import AgeReader, ArmorError, decrypt_stream
-from cscd.errors import AgeError, HeaderError, MacError, NoMatchError, PayloadError
+from cscd.age import AgeReader, decrypt_stream
+from cscd.errors import AgeError, ArmorError, HeaderError, MacError, NoMatchError, PayloadError
 from tests import vectors
 from tests.vectors import Vector
 
