@@ -1,0 +1,31 @@
+"""The command line: arguments, output, exit codes.
+
+==============  ======================================================================================
+`main`          finds the sub-command and runs it
+`recheck`       ``cscd recheck``: one pass over each directory
+`cat`           ``cscd cat``
+`inspect`       ``cscd inspect``
+`keys`          ``cscd keys``
+`demo`          ``cscd demo``
+==============  ======================================================================================
+
+Behind them:
+
+==============  ======================================================================================
+`exitcodes`     every exit code and its meaning
+`failure`       what an error means to the person at the terminal
+`terminal`      standard output and standard error
+`names`         foreign text made fit to be shown
+`quantities`    sizes, times and counts
+`keyring`       the keys that the arguments ask for
+`trees`         the directories that a pass works on
+`interrupts`    SIGINT and its like
+`progress`      what a pass shows while it runs
+`finished`      what came of the pass over one directory
+`summary`       the same for people
+`report`        the same for programs
+`passphrase`    asking for one at the terminal
+`byterange`     ``--range``
+`inspection`    what is known of one file
+==============  ======================================================================================
+"""

@@ -27,6 +27,7 @@ Whatever instant the process is killed at, the item's name leads to one whole ve
 metadata. A leftover second name is dealt with by `cscd.files.leftover`.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -45,6 +46,7 @@ from cscd.files.outcome import LeftAlone, Outcome, Reason, Result, Seen
 from cscd.files.rewrite import Decryption, Encryption, Rewrite, Rewriter
 from cscd.files.room import check_room
 from cscd.files.swap import Pair
+from cscd.files.temporary import create_newborn
 
 #: O_NOFOLLOW: a symbolic link swapped in leads nowhere. O_NONBLOCK: a FIFO or a lease of somebody
 #: else's cannot stop us. O_NOATIME: looking at an item leaves no trace, and only its owner may ask so.
@@ -68,6 +70,7 @@ class Item:
         "_inode",
         "_metadata",
         "_new_lease",
+        "_newborn",
         "_old_lease",
         "_pair",
         "_status",
@@ -99,6 +102,8 @@ class Item:
         self._old_lease: Lease | None = None
         self._new_lease: Lease | None = None
         self._pair: Pair | None = None
+        self._newborn = ""
+        """The name of the new version while it is written, where the filesystem has no unnamed files."""
 
     @property
     def inode(self) -> int:
@@ -232,7 +237,7 @@ class Item:
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
                 raise
-        self._pair, fd = Pair.with_named_copy(self._directory, self.name, self._status)
+        self._newborn, fd = create_newborn(self._directory)
         return fd
 
     # -- commit, settle, retire ------------------------------------------------------------------
@@ -258,9 +263,9 @@ class Item:
             raise LeftAlone(Reason.CHANGED_MEANWHILE)
         self._reopen_if_executable()
         self._new_lease = Lease(self.new, required=lease is not None and lease.held)
-        if self._pair is None:
-            self._pair = Pair.of(self._directory, self.name, self._status, self.new)
-            self._pair.link(self.new)
+        self._pair = Pair.of(self._directory, self.name, self._status, self.new)
+        self._pair.link(self.new, self._newborn)
+        self._newborn = ""
         self._pair.exchange()
         self.committed_at = time.monotonic()
         self._status = os.fstat(self.old)
@@ -331,6 +336,9 @@ class Item:
 
     def close(self) -> None:
         """Let go of everything. What has not been committed is gone without a trace."""
+        if self._newborn:
+            with contextlib.suppress(OSError):
+                os.unlink(self._newborn, dir_fd=self._directory)
         if self._pair and not self.committed_at:
             self._pair.discard()
         for lease in (self._old_lease, self._new_lease):

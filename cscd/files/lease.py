@@ -15,14 +15,13 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from cscd.files.holders import holders
 from cscd.files.outcome import LeftAlone, Reason
 
-_BREAK_TIME: Final = Path("/proc/sys/fs/lease-break-time")
+_BREAK_TIME: Final = "/proc/sys/fs/lease-break-time"
 #: fcntl(2) documents EINVAL for files without leases; filesystems also answer with the others.
 _UNSUPPORTED: Final = (errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES, errno.ENOTTY)
 
@@ -77,13 +76,13 @@ class Lease:
         Setting the lease that we have again counts the file's other openers anew. Unlike F_GETLEASE
         this also sees one that the kernel has let past the path but not yet as far as the lease.
         """
-        return self._answer(fcntl.F_WRLCK)
+        return self._alone(fcntl.F_WRLCK)
 
     def no_writer_came(self) -> bool:
         """Like `nobody_came`, but let those in who only read."""
-        return self._answer(fcntl.F_RDLCK)
+        return self._alone(fcntl.F_RDLCK)
 
-    def _answer(self, kind: int) -> bool:
+    def _alone(self, kind: int) -> bool:
         if self.blind:
             return not self._seen_in_proc()
         return not self.held or self._set(kind)
@@ -117,7 +116,8 @@ class Lease:
 def lease_break_time() -> float:
     """Return the seconds after which the kernel takes a lease away that we did not give up (proc(5))."""
     try:
-        return float(_BREAK_TIME.read_text())
+        with open(_BREAK_TIME, encoding="ascii") as seconds:
+            return float(seconds.read())
     except (OSError, ValueError):
         return 45.0  # the kernel's default, fs/locks.c
 

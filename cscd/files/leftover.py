@@ -8,7 +8,7 @@ from cscd.files.failure import consequence
 from cscd.files.lease import Lease
 from cscd.files.outcome import Gone, LeftAlone, Reason
 from cscd.files.swap import Pair
-from cscd.files.temporary import NEWBORN, PREFIX, SecondName
+from cscd.files.temporary import PREFIX, SecondName, is_newborn
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
@@ -29,8 +29,6 @@ def clean(directory: int, name: str) -> bool:
     changed as well.
     """
     says = SecondName.parse(name)
-    if says is None and not name.startswith(NEWBORN):
-        return False
     try:
         fd = os.open(name, _OPEN, dir_fd=directory)
     except FileNotFoundError:
@@ -50,7 +48,7 @@ def _clean_open(directory: int, name: str, says: SecondName | None, fd: int) -> 
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink != 1:
         return False
     if says is None:
-        return status.st_size == 0 and _delete(directory, name, fd, status)
+        return is_newborn(name, status) and _delete(directory, name, fd, status)
     if says.unchanged_new(status) or says.unchanged_old(status):
         return _delete(directory, name, fd, status)
     if says.is_old(status):

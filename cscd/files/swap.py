@@ -7,13 +7,12 @@ says which file was really under the name at that instant.
 import contextlib
 import errno
 import os
-import secrets
 from typing import Final, Self
 
 from cscd.files import kernel
 from cscd.files.lease import Lease
 from cscd.files.outcome import Gone, LeftAlone, Reason
-from cscd.files.temporary import NEWBORN, SecondName
+from cscd.files.temporary import SecondName
 
 #: A bound for a loop that only goes round again when an editor saves within its microseconds.
 _MOST_ROUNDS: Final = 64
@@ -38,19 +37,12 @@ class Pair:
         """Plan the pair of an item as it was read, and the descriptor of its other version."""
         return cls(directory, name, SecondName.of(old, os.fstat(new).st_ino))
 
-    @classmethod
-    def with_named_copy(cls, directory: int, name: str, old: os.stat_result) -> tuple[Self, int]:
-        """Create the other version with its name at once; returns the pair and the descriptor."""
-        newborn = NEWBORN + secrets.token_hex(8)
-        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(newborn, flags, 0o600, dir_fd=directory)
-        pair = cls.of(directory, name, old, fd)
-        os.rename(newborn, pair.second, src_dir_fd=directory, dst_dir_fd=directory)
-        return pair, fd
-
-    def link(self, new: int) -> None:
-        """Give the unnamed other version the second name."""
-        kernel.link_descriptor(new, self._directory, self.second)
+    def link(self, new: int, newborn: str) -> None:
+        """Give the other version the second name; `newborn` is the name it has, "" if none."""
+        if newborn:
+            os.rename(newborn, self.second, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        else:
+            kernel.link_descriptor(new, self._directory, self.second)
 
     def exchange(self) -> None:
         """Put the other version under the item's name.

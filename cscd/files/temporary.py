@@ -9,18 +9,39 @@ the old one. The name itself says what it may be found on::
 Both versions carry the same mtime. A file of the user's that merely has such a name has another inode
 number, or has been changed since, and is an item like any other. At most 75 bytes long, whatever the
 length of the item's own name.
+
+Where the filesystem has no unnamed files (O_TMPFILE), the new version has a name while it is written::
+
+    .cscd-new-<its own inode>        (16 hexadecimal digits; random ones as long as it is empty)
 """
 
 import os
 import re
+import secrets
 from dataclasses import dataclass
 from typing import Final
 
 #: The beginning of all names that we make.
 PREFIX: Final = ".cscd-"
-#: A named file that has no content yet; only where the filesystem has no unnamed ones (O_TMPFILE).
-NEWBORN: Final = ".cscd-new-"
+_NEWBORN: Final = f"{PREFIX}new-"
 _PATTERN: Final = re.compile(r"\.cscd-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})")
+_NEWBORN_PATTERN: Final = re.compile(_NEWBORN + "([0-9a-f]{16})")
+
+
+def is_newborn(name: str, status: os.stat_result) -> bool:
+    """Whether a file is a new version whose writing was cut short: the name says so, and the file agrees."""
+    match = _NEWBORN_PATTERN.fullmatch(name)
+    return match is not None and (status.st_size == 0 or int(match[1], 16) == status.st_ino)
+
+
+def create_newborn(directory: int) -> tuple[str, int]:
+    """Create a named file for a new version; returns the name and the descriptor."""
+    name = _NEWBORN + secrets.token_hex(8)
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, 0o600, dir_fd=directory)
+    own = f"{_NEWBORN}{os.fstat(fd).st_ino:016x}"
+    os.rename(name, own, src_dir_fd=directory, dst_dir_fd=directory)
+    return own, fd
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from mmap import mmap
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cscd.errors import CscdError
 from cscd.files import kernel
 from cscd.files.goal import Goal
 from cscd.files.outcome import Lasting, Outcome, Reason, Result, Seen
 from cscd.files.tree import Tree
-from cscd.worker.closing import ClosingFiles
 from cscd.worker.converter import Assignment
 from cscd.worker.crew import Crew, Member
 from cscd.worker.index import Index
@@ -40,6 +39,9 @@ from cscd.worker.tasks import (
     ScanDirectories,
     Task,
 )
+
+if TYPE_CHECKING:
+    from cscd.worker.closing import ClosingFiles
 
 #: Items and bytes in one task: enough to share the wait for the disk, little enough to keep all busy.
 _BATCH_ITEMS: Final = 512
@@ -346,6 +348,9 @@ class Pass:
 
     def _retry(self, crew: Crew, index: Index) -> None:
         """Try the waiting items again, at their time or when somebody closes them."""
+        # Here and not above: most passes end without, and importing watchdog takes a fifth of their start.
+        from cscd.worker.closing import ClosingFiles  # noqa: PLC0415
+
         until = time.monotonic() + self._options.retry_for
         with ClosingFiles(self._tree) as closing:
             while self._pending and not self.stopped and time.monotonic() < until:
@@ -357,7 +362,7 @@ class Pass:
                 self._found += [(*place, size) for place, size in self._pending.take_due(now)]
                 self._work(crew, index)
 
-    def _wait(self, crew: Crew, closing: ClosingFiles, index: Index, until: float) -> None:
+    def _wait(self, crew: Crew, closing: "ClosingFiles", index: Index, until: float) -> None:
         """Wait for the next try, a close, or the tick of the progress."""
         place, item = next(iter(self._pending.items()))
         self._watcher(self.tally, Waiting(len(self._pending), until, join(*place), item.result))

@@ -1,0 +1,107 @@
+"""Where a command prints: results to standard output, everything else to standard error.
+
+Both are written without a buffer, so that nothing is left to fail when the interpreter ends. A result that
+cannot be written is an error of the command; a message that cannot is not.
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from cscd.cli.names import harmless
+from cscd.errors import OutputError
+
+STANDARD: Final = (0, 1, 2)
+OUT: Final = 1
+ERR: Final = 2
+#: Wide enough for everybody; what is not a terminal has no width.
+DEFAULT_COLUMNS: Final = 80
+
+
+class Style:
+    """How text stands out; SGR parameters of ECMA-48."""
+
+    BOLD = "1"
+    DIM = "2"
+    RED = "31"
+    GREEN = "32"
+    YELLOW = "33"
+
+
+class Terminal:
+    """Standard output and standard error, each of which may be a terminal, a file, a pipe or closed."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Look at what they are; `environment` has NO_COLOR, TERM and COLUMNS."""
+        dumb = environment.get("TERM", "dumb") == "dumb"
+        self._colour = _is_terminal(OUT) and not dumb and not environment.get("NO_COLOR")
+        self.interactive = _is_terminal(ERR) and not dumb
+        """Whether standard error can show a line that changes."""
+        self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        self._error_encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+
+    def print(self, line: str = "") -> None:
+        """Print a line of the result. Raises OutputError."""
+        self.write(f"{line}\n".encode(self._encoding, "backslashreplace"))
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write bytes of the result. Raises OutputError."""
+        try:
+            _write_all(OUT, data)
+        except OSError as error:
+            raise OutputError(f"the output cannot be written: {os.strerror(error.errno or 0)}") from error
+
+    def say(self, message: str) -> None:
+        """Tell something to the person at standard error, if there is one; without control characters."""
+        self.draw(f"cscd: {harmless(message)}\n")
+
+    def draw(self, text: str) -> None:
+        """Write text as it is to standard error, if it can be written."""
+        with contextlib.suppress(OSError):
+            _write_all(ERR, text.encode(self._error_encoding, "backslashreplace"))
+
+    def styled(self, text: str, *styles: str) -> str:
+        """Return text in colour, if standard output shows colours and the user has not said no."""
+        return f"\x1b[{';'.join(styles)}m{text}\x1b[0m" if self._colour and styles else text
+
+    @staticmethod
+    def columns(fd: int = OUT) -> int:
+        """Return the width of the terminal at a descriptor, now; 80 where it is none."""
+        try:
+            return os.get_terminal_size(fd).columns or DEFAULT_COLUMNS
+        except OSError:
+            return shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+
+
+def keep_standard_descriptors() -> None:
+    """Fill the places of closed standard descriptors, before a file of the user's gets one of their numbers.
+
+    Otherwise ``cscd recheck … >&-`` would open an item as descriptor 1 and print its summary into it. Each
+    is opened the wrong way round, so that using it fails as it would have.
+    """
+    for fd in STANDARD:
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if fd else os.O_WRONLY)
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
+def _write_all(fd: int, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:
+            # Somebody made the pipe non-blocking for all who share it.
+            select.select([], [fd], [])
