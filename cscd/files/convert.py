@@ -169,17 +169,18 @@ class Item:
         return None
 
     def _look(self, goal: Goal) -> Callable[[], Rewrite] | None:
-        encrypted = examine(self.old, os.pread(self.old, LOOK, 0))
+        beginning = os.pread(self.old, LOOK, 0)
+        encrypted = examine(self.old, beginning)
         if (encrypted is not None) == (goal.state is State.ENCRYPTED):
             self.seen = self._seen_right(self._status)
             return None
         status, size = self._status, self.size
         if encrypted is None:
             self.outcome = Outcome.ENCRYPTED
-            return lambda: Encryption(goal, size, sparse=status.st_blocks * 512 < size)
+            return lambda: Encryption(goal, beginning, size, sparse=status.st_blocks * 512 < size)
         header, marker = encrypted
         self.outcome = Outcome.UNENCRYPTED
-        return lambda: Decryption(self.old, header, marker, goal, size)
+        return lambda: Decryption(self.old, beginning, header, marker, goal, size)
 
     def _refuse_what_cannot_be_replaced(self) -> None:
         if self._status.st_nlink != 1:

@@ -64,9 +64,13 @@ class Rewrite(Protocol):
 class Encryption:
     """From plain content to an age file."""
 
-    def __init__(self, goal: Goal, size: int, *, sparse: bool) -> None:
-        """Prepare a fresh file key for `size` bytes; `sparse` content gets its holes back one day."""
+    def __init__(self, goal: Goal, beginning: bytes, size: int, *, sparse: bool) -> None:
+        """Prepare a fresh file key for `size` bytes; `sparse` content gets its holes back one day.
+
+        `beginning` is what has been read of the file already: most files are not read again.
+        """
         self._size = size
+        self._beginning = memoryview(beginning)
         self._prefix, self._sealer = age.begin(goal.recipients, goal.marker(sparse=sparse))
         self.segments = -(-size // SEGMENT)
         self.new_size = len(self._prefix) + age.sealed_size(size)
@@ -75,8 +79,7 @@ class Encryption:
         """Seal one segment; see `Rewrite.segment`."""
         start = number * SEGMENT
         wanted = min(SEGMENT, self._size - start)
-        plain = buffers.plain[:wanted]
-        _read(source, plain, start)
+        plain = _read(source, buffers.plain[:wanted], start, self._beginning)
         final = start + wanted == self._size
         sealed = self._sealer.seal_into(plain, buffers.sealed, number * _CHUNKS, final=final)
         if number == 0:
@@ -92,14 +95,19 @@ class Encryption:
 class Decryption:
     """From an age file to plain content, with its holes if it had any."""
 
-    def __init__(self, source: int, header: Header, marker: Marker, goal: Goal, size: int) -> None:
-        """Unlock the file key of an encrypted item of `size` bytes.
+    def __init__(
+        self, source: int, beginning: bytes, header: Header, marker: Marker, goal: Goal, size: int
+    ) -> None:
+        """Unlock the file key of an encrypted item of `size` bytes; `beginning` as in `Encryption`.
 
-        Raises `age.AgeError` where no identity fits or the header is not authentic.
+        Raises `AgeError` where no identity fits or the header is not authentic.
         """
         file_key = age.unlock(header, goal.identities)
-        nonce = os.pread(source, NONCE, header.length)
         self._start = header.length + NONCE
+        self._beginning = memoryview(beginning)
+        nonce = beginning[header.length : self._start]
+        if len(nonce) < NONCE:
+            nonce = os.pread(source, NONCE, header.length)
         self._sealed = size - self._start
         self.new_size = age.plain_size(self._sealed)
         self._opener: Opener = age.opener(file_key, nonce)
@@ -110,8 +118,7 @@ class Decryption:
         """Open one segment; see `Rewrite.segment`."""
         start = number * _SEALED_SEGMENT
         wanted = min(_SEALED_SEGMENT, self._sealed - start)
-        sealed = buffers.sealed[:wanted]
-        _read(source, sealed, self._start + start)
+        sealed = _read(source, buffers.sealed[:wanted], self._start + start, self._beginning)
         final = start + wanted == self._sealed
         try:
             opened = self._opener.open_into(sealed, buffers.plain, number * _CHUNKS, final=final)
@@ -127,13 +134,21 @@ class Decryption:
             os.ftruncate(target, self.new_size)
 
 
-def _read(fd: int, into: memoryview, offset: int) -> None:
-    done = os.preadv(fd, [into], offset)
+def _read(fd: int, into: memoryview, offset: int, beginning: memoryview) -> memoryview:
+    """Return a range of a file: from what is known of its beginning, or read `into` a buffer.
+
+    Raises `LeftAlone` with CHANGED_MEANWHILE where the file ends too early.
+    """
+    end = offset + len(into)
+    if end <= len(beginning):
+        return beginning[offset:end]
+    done = 0
     while done < len(into):
         more = os.preadv(fd, [into[done:]], offset + done)
         if not more:
             raise LeftAlone(Reason.CHANGED_MEANWHILE)
         done += more
+    return into
 
 
 def _write(fd: int, data: memoryview | bytes, offset: int) -> None:
