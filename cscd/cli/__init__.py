@@ -21,11 +21,14 @@ Behind them:
 `trees`         the directories that a pass works on
 `interrupts`    SIGINT and its like
 `progress`      what a pass shows while it runs
+`pace`          how fast it is, and for how long still
 `finished`      what came of the pass over one directory
 `summary`       the same for people
 `report`        the same for programs
 `passphrase`    asking for one at the terminal
 `byterange`     ``--range``
 `inspection`    what is known of one file
+`exhibits`      the files of the demonstration, and how they are compared
+`stage`         running real commands before an audience
 ==============  ======================================================================================
 """

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final
+from typing import Final, Self
 
 
 class ExitCode(IntEnum):
@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
 
     meaning: str
 
-    def __new__(cls, value: int, meaning: str) -> "ExitCode":
+    def __new__(cls, value: int, meaning: str = "") -> Self:
         """Attach the meaning to the number."""
         member = int.__new__(cls, value)
         member._value_ = value
@@ -35,7 +35,7 @@ class ExitCode(IntEnum):
     SYSTEM = 12, "a system call failed for another reason, as with an I/O error or a full disk"
 
 
-_SEVERITY: Final = (
+SEVERITY: Final = (
     ExitCode.INTERNAL,
     ExitCode.CANCELLED,
     ExitCode.DAMAGED,
@@ -50,9 +50,9 @@ _SEVERITY: Final = (
     ExitCode.USAGE,
     ExitCode.OK,
 )
-"""Of several, the first of these is reported: what needs somebody's attention before what a repetition mends."""
+"""Of several, the first of these is reported: what needs attention before what a repetition mends."""
 
 
 def gravest(codes: Iterable[ExitCode]) -> ExitCode:
     """Return the one code to end with when several parts of a command ended differently; OK for none."""
-    return min(codes, key=_SEVERITY.index, default=ExitCode.OK)
+    return min(codes, key=SEVERITY.index, default=ExitCode.OK)

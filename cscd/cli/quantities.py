@@ -43,7 +43,7 @@ def items(count: int) -> str:
 
 
 def duration(text: str) -> float:
-    """Return the seconds meant by ``90``, ``90s``, ``10m`` or ``1h``; for argparse, which names the option."""
+    """Return the seconds meant by ``90``, ``90s``, ``10m`` or ``1h``; argparse names the option."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 10m or 1h")

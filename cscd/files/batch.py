@@ -63,6 +63,14 @@ class Converter:
         When cancelled, what has been exchanged is completed, all else is left as it was, and the
         orders not dealt with keep `result` None; then `CancelledError` is raised.
         """
+        self._run_once(orders)
+        # On a disk that is nearly full the copies crowd each other out. What has been converted since has
+        # given up its second copy; the others may fit now.
+        while _made_room(orders):
+            orders = [order for order in orders if order.result and order.result.reason is Reason.NO_SPACE]
+            self._run_once(orders)
+
+    def _run_once(self, orders: Sequence[Order]) -> None:
         exchanged: list[_Copied] = []
         try:
             for start in range(0, len(orders), _SLICE):
@@ -207,6 +215,14 @@ class Converter:
         for order in orders:
             if order.file and order.result:
                 order.result = order.result._replace(holders=found.get(order.file, ()))
+
+
+def _made_room(orders: Sequence[Order]) -> bool:
+    """Whether some of the orders found no space that others have needed for a while."""
+    reasons = {order.result.reason for order in orders if order.result}
+    return Reason.NO_SPACE in reasons and any(
+        order.result and order.result.outcome in (Outcome.ENCRYPTED, Outcome.UNENCRYPTED) for order in orders
+    )
 
 
 def _wait_until(moment: float) -> None:

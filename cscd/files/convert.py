@@ -33,6 +33,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NoReturn
 
 from cscd.errors import AgeError, NoMatchError
@@ -123,13 +124,15 @@ class Item:
             self._open(device)
             conflict = self._take_lease(goal)
             make = self._look(goal)
+            if make is None:
+                if conflict:
+                    self.seen = None  # whoever has it mapped may write without the change time moving
+                return None
+            if conflict:
+                raise conflict
+            self._refuse_what_cannot_be_replaced()
         except OSError as error:
             raise consequence(error) from None
-        if make is None:
-            return None
-        if conflict:
-            raise conflict
-        self._refuse_what_cannot_be_replaced()
         return make
 
     def _open(self, device: int) -> None:
@@ -277,7 +280,7 @@ class Item:
         """Hold a program by a read-only descriptor: execve(2) refuses a file that is open for writing."""
         if self._metadata.mode & 0o111:
             reading = os.open(f"/proc/self/fd/{self.new}", os.O_RDONLY | os.O_CLOEXEC)
-            os.close(self.new)
+            _close(self.new)
             self.new = reading
 
     def settle(self) -> None:
@@ -288,10 +291,12 @@ class Item:
         try:
             if not self._no_writer_on_old():
                 self._give_back(Reason.OPENED_MEANWHILE)
+            if _version(os.fstat(self.old)) != _version(self._status):
+                self._give_back(Reason.CHANGED_MEANWHILE)  # linked, or its mode set: no lease stops those
             status = os.fstat(self.new)
-            os.close(self.new)  # with it the lease goes, and whoever waits goes on
         except OSError as error:
             raise consequence(error) from None
+        _close(self.new)  # with it the lease goes, and whoever waits goes on
         self.new = -1
         self._new_lease = None
         if status.st_mtime_ns < status.st_ctime_ns - _TICK_NS:
@@ -326,12 +331,20 @@ class Item:
         """Undo the exchange while the new version is still leased, and say why."""
         pair = self._the_pair
         superseded = pair.put_back()
+        if superseded == pair.new_inode:
+            self._carry_over()
         lease = self._new_lease
         if superseded == pair.new_inode and lease and not lease.nobody_came() and not lease.no_writer_came():
             # Somebody else is about to write to the new version: theirs must not be lost either.
             raise LeftAlone(Reason.KEPT_BOTH, detail=f"the other version is {pair.second}")
         pair.delete_second(superseded)
         raise LeftAlone(reason)
+
+    def _carry_over(self) -> None:
+        """Give the old version the mode and attributes that others set on the new one while it had the name."""
+        status = os.fstat(self.new)
+        if not replace(self._metadata, size=status.st_size).still_of(self.new, status):
+            Metadata.of(self.new, status).give(self.old)
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -347,13 +360,19 @@ class Item:
                 self._watch.drop(lease)
         for fd in (self.old, self.new):
             if fd >= 0:
-                os.close(fd)
+                _close(fd)
         self.old = self.new = -1
         self._old_lease = self._new_lease = None
 
     def result(self) -> Result:
         """Return the result of an item that came through."""
         return Result(self.outcome, size=self.size, seen=self.seen)
+
+
+def _close(fd: int) -> None:
+    """Close a descriptor. It is closed even if that fails (close(2)), and what we wrote has been synced before."""
+    with contextlib.suppress(OSError):
+        os.close(fd)
 
 
 def _version(status: os.stat_result) -> tuple[int, ...]:

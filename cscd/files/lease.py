@@ -9,6 +9,7 @@ SIGIO's default action ends the process. While a watch is open the signal is blo
 that the opener of the watch starts, and has a handler besides.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -105,12 +106,10 @@ class Lease:
         """Let whoever waits go on; more than once is harmless."""
         if self.held:
             self.held = False
-            try:
+            # It fails where the kernel took the lease away after lease-break-time: nothing left to release.
+            # Whatever else may be wrong, the lease goes with the descriptor.
+            with contextlib.suppress(OSError):
                 fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-            except OSError as error:
-                # The kernel took the lease away after lease-break-time: nothing left to release.
-                if error.errno not in (errno.EAGAIN, errno.EINVAL):
-                    raise
 
 
 def lease_break_time() -> float:

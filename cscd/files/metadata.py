@@ -9,15 +9,18 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from cscd.files import kernel
 from cscd.files.outcome import LeftAlone, Reason
 
+#: XFS shows its ACLs to root a second time, under names of its own.
+_ALIASES: Final = ("trusted.SGI_ACL_FILE", "trusted.SGI_ACL_DEFAULT")
+
 
 def _attributes(fd: int) -> dict[str, bytes]:
     try:
-        return {name: os.getxattr(fd, name) for name in os.listxattr(fd)}
+        return {name: os.getxattr(fd, name) for name in os.listxattr(fd) if name not in _ALIASES}
     except OSError as error:
         if error.errno in (errno.EOPNOTSUPP, errno.ENODATA):
             return {}

@@ -70,7 +70,7 @@ class StateDirectory:
 
 
 def default_path(environment: Mapping[str, str]) -> str:
-    """Return where the state directory is for the user of this process. Raises KeyFileError without a home."""
+    """Return where this user's state directory is. Raises KeyFileError for a user without a home."""
     base = environment.get("XDG_STATE_HOME", "")
     # "All paths must be absolute. If [one] is relative, [it] should [be] ignored", the specification says.
     if not os.path.isabs(base):

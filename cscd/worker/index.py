@@ -40,16 +40,18 @@ class Index:
         self._database = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            return self._connect()
-        except sqlite3.DatabaseError:
-            for name in (self._path, f"{self._path}-journal"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name)
-            return self._connect()
+        """Open the database, or a new one in its place, or one in memory where the disk has no room."""
+        with contextlib.suppress(sqlite3.DatabaseError):
+            return self._connect(self._path)
+        for name in (self._path, f"{self._path}-journal"):
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            return self._connect(self._path)
+        return self._connect(":memory:")
 
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, isolation_level=None)
+    def _connect(self, path: str) -> sqlite3.Connection:
+        database = sqlite3.connect(path, isolation_level=None)
         try:
             # Losing the index to a power cut costs time only; waiting for the disk costs it always.
             database.execute("PRAGMA synchronous = OFF")
@@ -61,7 +63,8 @@ class Index:
         except BaseException:
             database.close()
             raise
-        os.chmod(self._path, 0o600)
+        if path == self._path:
+            os.chmod(path, 0o600)
         return database
 
     def __enter__(self) -> Self:

@@ -26,8 +26,10 @@ from pathlib import Path
 from tests.support import mounts, requires
 from tests.support.mounts import MIB, XFS, Kind
 
-INNER = 128 * MIB
-"""Bytes of the filesystem that the pass works on."""
+SMALL = 128 * MIB
+"""Bytes of the filesystem that the pass works on, unless mkfs wants more."""
+AROUND = 192 * MIB
+"""Bytes more of the one that an inner image lies on."""
 
 _SYNC_FILE_RANGE_WRITE = 2
 """linux/fs.h."""
@@ -90,7 +92,7 @@ def disk(kind: Kind, directory: Path, *, cached: bool) -> Iterator[Disk]:
         image = store / "disk.img"
         inner = None
         if cached:
-            mounts.make_image(XFS, image, size=max(XFS.size, INNER + 192 * MIB))
+            mounts.make_image(XFS, image, size=_size(kind) + AROUND)
             outer = store / "outer"
             stack.enter_context(mounts.mounted(XFS, image, outer))
             inner = outer / "inner.img"
@@ -106,9 +108,13 @@ def disk(kind: Kind, directory: Path, *, cached: bool) -> Iterator[Disk]:
 
 def _make(kind: Kind, image: Path) -> None:
     """Make a filesystem in an image of which every block is there: a full store is not what is tested."""
-    mounts.make_image(kind, image, size=max(INNER, XFS.size if kind is XFS else 0))
+    mounts.make_image(kind, image, size=_size(kind))
     with image.open("rb+") as file:
-        os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        os.posix_fallocate(file.fileno(), 0, _size(kind))
+
+
+def _size(kind: Kind) -> int:
+    return XFS.size if kind is XFS else SMALL
 
 
 def write_back_some(image: Path) -> None:

@@ -20,10 +20,13 @@ SECCOMP_RET_ERRNO = 0x00050000
 SECCOMP_RET_ALLOW = 0x7FFF0000
 """linux/prctl.h and linux/seccomp.h."""
 
-LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-"""BPF_LD+BPF_W+BPF_ABS, BPF_JMP+BPF_JEQ+BPF_K, BPF_RET+BPF_K of linux/bpf_common.h."""
+LOAD_WORD, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x15, 0x45, 0x06
+"""BPF_LD+BPF_W+BPF_ABS, BPF_JMP+BPF_JEQ+BPF_K, BPF_JMP+BPF_JSET+BPF_K, BPF_RET+BPF_K: linux/bpf_common.h."""
 
-NUMBER_AT, SECOND_ARGUMENT_AT = 0, 24
+TMPFILE_ALONE = os.O_TMPFILE & ~os.O_DIRECTORY
+"""The bit of O_TMPFILE that no other flag has."""
+
+NUMBER_AT, SECOND_ARGUMENT_AT, THIRD_ARGUMENT_AT = 0, 24, 32
 """Offsets in struct seccomp_data, for the low word on a little-endian machine."""
 
 
@@ -33,9 +36,14 @@ class Numbers:
 
     fcntl: int
     renameat2: int
+    openat: int
+    pwritev2: int
 
 
-NUMBERS = {"x86_64": Numbers(fcntl=72, renameat2=316), "aarch64": Numbers(fcntl=25, renameat2=276)}
+NUMBERS = {
+    "x86_64": Numbers(fcntl=72, renameat2=316, openat=257, pwritev2=328),
+    "aarch64": Numbers(fcntl=25, renameat2=276, openat=56, pwritev2=287),
+}
 """By platform.machine(): arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h."""
 
 
@@ -58,6 +66,28 @@ def deny_exchange() -> None:
         (LOAD_WORD, 0, 0, NUMBER_AT),
         (JUMP_IF_EQUAL, 0, 1, NUMBERS[platform.machine()].renameat2),
         (RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.EINVAL),
+        (RETURN, 0, 0, SECCOMP_RET_ALLOW),
+    )
+
+
+def deny_writing() -> None:
+    """Refuse pwritev2(2), with which a new version begins, with EIO, as a broken disk does."""
+    _install(
+        (LOAD_WORD, 0, 0, NUMBER_AT),
+        (JUMP_IF_EQUAL, 0, 1, NUMBERS[platform.machine()].pwritev2),
+        (RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.EIO),
+        (RETURN, 0, 0, SECCOMP_RET_ALLOW),
+    )
+
+
+def deny_unnamed_files() -> None:
+    """Refuse O_TMPFILE with EOPNOTSUPP, as openat(2) does where the filesystem has no unnamed files."""
+    _install(
+        (LOAD_WORD, 0, 0, NUMBER_AT),
+        (JUMP_IF_EQUAL, 0, 3, NUMBERS[platform.machine()].openat),
+        (LOAD_WORD, 0, 0, THIRD_ARGUMENT_AT),
+        (JUMP_IF_ANY, 0, 1, TMPFILE_ALONE),
+        (RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.EOPNOTSUPP),
         (RETURN, 0, 0, SECCOMP_RET_ALLOW),
     )
 

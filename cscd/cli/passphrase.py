@@ -1,0 +1,46 @@
+"""Asking for a passphrase at the terminal, only when a file turns out to need one."""
+
+import errno
+import getpass
+import os
+from collections.abc import Sequence
+
+from cscd.age import ScryptIdentity, Stanza
+from cscd.age.scrypt import STANZA
+from cscd.cli.names import shown
+from cscd.errors import NoMatchError
+
+
+class AskedPassphrase:
+    """An identity that asks for the passphrase when it is shown a file that was encrypted to one."""
+
+    def __init__(self, path: str) -> None:
+        """`path` is the file's, for the prompt."""
+        self._path = path
+
+    def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
+        """Return the file key if the passphrase fits, None if the file takes none.
+
+        Raises NoMatchError where nobody can be asked or the passphrase is wrong, HeaderError for a
+        malformed stanza or one that asks for more work than we grant.
+        """
+        if not stanzas or stanzas[0].type != STANZA:
+            return None
+        identity = ScryptIdentity(self._ask())
+        file_key = identity.unwrap(stanzas)
+        if file_key is None:
+            raise NoMatchError("the passphrase is wrong")
+        return file_key
+
+    def _ask(self) -> bytes:
+        try:
+            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno not in (errno.ENXIO, errno.ENOENT, errno.ENOTTY, errno.EACCES, errno.EIO):
+                raise
+            raise NoMatchError("it takes a passphrase, and there is no terminal to ask for it") from None
+        prompt = f"Passphrase for {shown(self._path)}: "
+        try:
+            return getpass.getpass(prompt).encode("utf-8", "surrogateescape")
+        except EOFError:
+            raise NoMatchError("it takes a passphrase, and none was given") from None

@@ -1,0 +1,131 @@
+"""What a pass shows while it runs: a line that changes on a terminal, else a plain line now and then.
+
+The pass calls it between two answers of its converter processes; no thread draws. The line is made for the
+width that the terminal has at that moment.
+"""
+
+import time
+from typing import Final
+
+from cscd.cli import quantities
+from cscd.cli.interrupts import Interrupts
+from cscd.cli.names import fitted, harmless, shown, width
+from cscd.cli.pace import Pace
+from cscd.cli.terminal import ERR, Terminal
+from cscd.files.outcome import Lasting, Result
+from cscd.worker.recheck import Waiting
+from cscd.worker.tally import Tally
+
+DRAW_EVERY: Final = 0.1
+"""Seconds between two lines on a terminal."""
+SAY_EVERY: Final = 10.0
+"""Seconds between two lines elsewhere."""
+_ERASE_REST: Final = "\x1b[K"
+"""EL of ECMA-48."""
+
+
+class Progress:
+    """The progress of one pass; give it to the pass as its watcher."""
+
+    def __init__(self, terminal: Terminal, path: str, verb: str, interrupts: Interrupts) -> None:
+        """`verb` says what is being done: "encrypting"."""
+        self._terminal = terminal
+        self._interrupts = interrupts
+        self._path = shown(path)
+        self._verb = verb
+        self._begun = time.monotonic()
+        self._next = self._begun + (0 if terminal.interactive else SAY_EVERY)
+        self._pace = Pace(self._begun)
+        self._drawn = False
+        self._waited = False
+
+    def __call__(self, tally: Tally, waiting: Waiting | None) -> None:
+        """Show where the pass is, if it is time to."""
+        now = time.monotonic()
+        if waiting and not self._waited and not self._terminal.interactive:
+            self._next = now
+        self._waited = waiting is not None
+        if now < self._next:
+            return
+        interactive = self._terminal.interactive
+        self._next = now + (DRAW_EVERY if interactive else SAY_EVERY)
+        self._pace.note(now, tally)
+        columns = Terminal.columns(ERR) - 1 if interactive else 0
+        line = waiting_line(waiting, now, columns) if waiting else self._line(tally, columns)
+        if interactive:
+            self._terminal.draw(f"\r{line}{_ERASE_REST}")
+            self._drawn = True
+        else:
+            self._terminal.say(line)
+
+    def close(self) -> None:
+        """Take the line off the terminal."""
+        if self._drawn:
+            self._terminal.draw(f"\r{_ERASE_REST}")
+            self._drawn = False
+
+    def _line(self, tally: Tally, columns: int) -> str:
+        """Say everything; on a narrow terminal the last parts are left out."""
+        rate = self._pace.rate()
+        parts = [
+            f"{tally.right + tally.finished:,} of {quantities.items(tally.right + tally.found)}",
+            f"{quantities.size(tally.read_bytes)} of {quantities.size(tally.found_bytes)}",
+        ]
+        if rate:
+            parts.append(f"{quantities.size(rate)}/s")
+        if self._interrupts.requested:
+            parts.insert(0, "stopping")
+        elif left := self._pace.time_left(tally):
+            parts.append(f"{quantities.seconds(left)} left")
+        if skipped := skips(tally):
+            parts.append(f"{skipped:,} skipped")
+        return _joined(self._verb, self._path, parts, columns)
+
+
+def _joined(verb: str, path: str, parts: list[str], columns: int) -> str:
+    """Put the parts on a line; `columns` of 0 is as wide as it takes, and only then is the path named."""
+    if not columns:
+        return f"{verb} {path}: {', '.join(parts)}"
+    line = f"{verb}: {parts[0]}"
+    for part in parts[1:]:
+        if width(line) + len(", ") + width(part) <= columns:
+            line += f", {part}"
+    return fitted(line, columns)
+
+
+def waiting_line(waiting: Waiting, now: float, columns: int) -> str:
+    """Say for what the pass waits, for whom, how long, and what to do about it."""
+    rest = quantities.seconds(max(0.0, waiting.until - now))
+    begin = f"waiting {rest} for {quantities.items(waiting.items)}: "
+    end = f"{because(waiting.result)}; Ctrl-C stops"
+    name = shown(waiting.example)
+    if not columns:
+        return f"{begin}{name}, {end}"
+    room = columns - len(begin) - width(end) - len(", ")
+    least = 12  # columns of a name that still say something
+    if room < least:
+        begin, end = f"waiting {rest}: ", holder(waiting.result) or "open elsewhere"
+        room = max(least, columns - len(begin) - width(end) - len(", "))
+    return fitted(f"{begin}{fitted(name, room)}, {end}", columns)
+
+
+def because(result: Result) -> str:
+    """Say why an item is not done, with its holder if that is known."""
+    who = holder(result)
+    if who:
+        return f"open in {who}"
+    return result.reason.meaning if result.reason else ""
+
+
+def holder(result: Result) -> str:
+    """Name the processes that have an item open: ``vim (pid 123)``."""
+    names = [f"{harmless(each.command)} (pid {each.pid})" for each in result.holders]
+    if len(names) > 2:  # noqa: PLR2004 - more would not fit beside a file's name
+        return f"{names[0]} and {len(names) - 1} more"
+    return " and ".join(names)
+
+
+def skips(tally: Tally) -> int:
+    """Return how many items are left alone so far that should not stay so."""
+    left = sum(count for reason, count in tally.left.items() if reason.lasting is not Lasting.FINE)
+    return left + tally.waiting

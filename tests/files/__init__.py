@@ -1,0 +1,1 @@
+"""Tests of `cscd.files`, one module for one."""

@@ -1,0 +1,1 @@
+"""Trees and neighbours that mean harm."""

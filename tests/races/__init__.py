@@ -1,0 +1,1 @@
+"""Applications at work on a tree while passes flip it back and forth: nothing acknowledged is lost."""
