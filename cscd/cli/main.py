@@ -85,7 +85,7 @@ def _run(arguments: Sequence[str], terminal: Terminal) -> ExitCode:
     parser = Parser(
         prog="cscd",
         description="Keeps cached files in one encryption state, as plain age files.",
-        epilog="Each command has its own --help. Manual: man cscd",
+        epilog="Each command has its own --help.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"cscd {__version__}")

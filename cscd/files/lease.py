@@ -115,7 +115,7 @@ class Lease:
 def lease_break_time() -> float:
     """Return the seconds after which the kernel takes a lease away that we did not give up (proc(5))."""
     try:
-        with open(_BREAK_TIME, encoding="ascii") as seconds:
+        with open(_BREAK_TIME, encoding="utf-8") as seconds:
             return float(seconds.read())
     except (OSError, ValueError):
         return 45.0  # the kernel's default, fs/locks.c

@@ -130,4 +130,7 @@ def _refuse_shared(path: str, status: os.stat_result) -> None:
 def _refusal(path: str, error: OSError) -> KeyFileError:
     if os.path.islink(path):
         return KeyFileError(f"the state directory {path} is a symbolic link; it must be a directory itself")
-    return KeyFileError(f"the state directory {path} cannot be used: {os.strerror(error.errno or 0)}")
+    return KeyFileError(
+        f"the state directory {path} cannot be used: {os.strerror(error.errno or 0)}"
+        "; XDG_STATE_HOME can name another place"
+    )

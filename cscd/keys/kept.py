@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cscd.age import X25519Identity
+from cscd.errors import KeyFileError
 from cscd.keys.directory import StateDirectory
 from cscd.keys.keyfile import KeyFile, identities_of, open_ours, read_ours
 
@@ -53,16 +54,20 @@ def kept(directory: StateDirectory) -> KeptIdentity | None:
 def keep(directory: StateDirectory) -> KeptIdentity:
     """Return the identity kept in the directory, made first if there is none.
 
-    When two do this at once, both return the one that came first. Raises as `kept` does, and OSError
+    When two do this at once, both return the one that came first. Raises as `kept` does, and KeyFileError
     where the file cannot be written.
     """
     found = kept(directory)
     if found:
         return found
-    made = _make(directory)
+    path = os.path.join(directory.path, NAME)
+    try:
+        made = _make(directory)
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error
     found = kept(directory)
     if found is None:
-        raise FileNotFoundError(errno.ENOENT, "removed while it was made", os.path.join(directory.path, NAME))
+        raise KeyFileError(f"{path} was removed while it was made")
     return KeptIdentity(found.file, found.identities, made)
 
 

@@ -72,7 +72,8 @@ class ClosingFiles:
         fd = self._tree.directory(path)
         try:
             handler = _Handler(path, self._closed, self._wake_write)
-            watched = self._observer.schedule(handler, f"/proc/self/fd/{fd}")
+            # With the dot it is the directory that is watched, and not the link in /proc (IN_DONT_FOLLOW).
+            watched = self._observer.schedule(handler, f"/proc/self/fd/{fd}/.")
         except BaseException:
             os.close(fd)
             raise

@@ -5,6 +5,7 @@ without any of it going through the pipe. It ends with the pass, however that en
 """
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -192,5 +193,6 @@ def run_converter(assignment: Assignment, pipe: Connection, parent: int) -> None
         signal.signal(ignored, signal.SIG_IGN)  # the pass decides, and says so by the stop flag
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    gc.freeze()  # what the pass has made lives as long as we do; looking through it only copies its pages
     with LeaseWatch() as watch:
         ConverterProcess(assignment, pipe, watch).run()

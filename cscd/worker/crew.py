@@ -1,5 +1,6 @@
 """The converter processes of a pass: forked at its start, handed tasks, ended with it."""
 
+import contextlib
 import os
 import traceback
 from collections.abc import Iterator
@@ -35,13 +36,18 @@ class Member:
         return self._pipe
 
     def give(self, task: Task) -> None:
-        """Hand it a task."""
+        """Hand it a task. Should it have died, that shows when its answer is waited for."""
         self.task = task
-        self._pipe.send(task)
+        with contextlib.suppress(ConnectionError):
+            self._pipe.send(task)
+
+    def dismiss(self) -> None:
+        """Close the pipe, which ends the process after its task."""
+        self._pipe.close()
 
     def end(self) -> None:
-        """Close the pipe, which ends the process after its task, and wait for that."""
-        self._pipe.close()
+        """Dismiss the process and wait for its end."""
+        self.dismiss()
         os.waitpid(self.pid, 0)
 
 
@@ -128,6 +134,8 @@ class Crew:
 
     def end(self) -> None:
         """End all of them and wait for it."""
+        for member in self._members:
+            member.dismiss()
         for member in self._members:
             member.end()
         self._members = []

@@ -333,8 +333,12 @@ class Pass:
         if not isinstance(task, ConvertItems):
             paths = [task.path] if isinstance(task, ContinueScan) else [path for path, _ in task.directories]
             for path in paths:
-                self._directories.pop(path, None)
-                self.tally.leave(path or ".", _DIED)
+                directory = self._directories.pop(path)
+                if isinstance(task, ScanDirectories) and (path, "") not in self._lost:
+                    self._lost.add((path, ""))
+                    self._to_scan.append((path, directory.inode))
+                else:
+                    self.tally.leave(path or ".", _DIED)
             return
         for path, names in task.groups:
             for name in names:

@@ -5,8 +5,9 @@
 
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -62,13 +63,13 @@ def fields(top: type[BaseModel]) -> Iterator[str]:
             todo += _models(field.annotation)
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "severity": severity,
     "exit codes": exit_codes,
     "reasons": reasons,
-    "recheck": lambda: fields(Report),
-    "inspect": lambda: fields(InspectReport),
-    "keys show": lambda: fields(KeysReport),
+    "recheck": partial(fields, Report),
+    "inspect": partial(fields, InspectReport),
+    "keys show": partial(fields, KeysReport),
 }
 
 
@@ -81,8 +82,12 @@ def renewed(text: str) -> str:
             message = f"the manual has no part {begin}"
             raise ValueError(message)
         body = "\n".join(section())
-        text = pattern.sub(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", text)  # type: ignore[misc]
+        text = pattern.sub(partial(_filled, body), text)
     return text
+
+
+def _filled(body: str, match: re.Match[str]) -> str:
+    return f"{match[1]}{body}\n{match[2]}"
 
 
 def _sentence(text: str | None) -> str:
@@ -106,11 +111,9 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - a type, of whatever kind
         return f"array of {_type(parts[0])}"
     if origin in (Union, types.UnionType):
         return " or ".join(_type(part) for part in parts)
-    if annotation is type(None):
-        return "null"
     if issubclass(annotation, StrEnum):
         return " or ".join(f'`"{member.value}"`' for member in annotation)
-    names = {str: "string", int: "integer", float: "number", bool: "boolean"}
+    names = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
     return names.get(annotation, f"`{annotation.__name__}`")
 
 

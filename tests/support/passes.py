@@ -3,6 +3,7 @@
 A fork keeps a pass's signals, limits and descriptors out of the test runner, and can be another user.
 """
 
+import codecs
 import os
 import pickle
 import signal
@@ -21,6 +22,8 @@ from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally
 from tests.support import forks, users
 from tests.support.users import User
+
+codecs.lookup("ascii")  # a fork that is another user may not be able to load it any more
 
 ENCRYPTED, UNENCRYPTED = State.ENCRYPTED, State.UNENCRYPTED
 

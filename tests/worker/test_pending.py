@@ -5,7 +5,7 @@ from math import inf
 from cscd.files.outcome import Outcome, Reason, Result
 from cscd.worker.pending import MOST, PendingItems
 
-RESULT = Result(Outcome.LEFT, Reason.OPEN_ELSEWHERE)
+RESULT = Result(Outcome.LEFT, Reason.OPEN_ELSEWHERE, size=5)
 ONE, TWO = ("directory", "one"), ("directory", "two")
 
 
@@ -58,6 +58,6 @@ def test_there_is_a_bound() -> None:
     """More than so many are not kept; those that are there can still be put again."""
     items = PendingItems()
     assert all(items.put(("", str(number)), RESULT, 0) for number in range(MOST))
-    assert not items.put(ONE, 0, RESULT, 0)
+    assert not items.put(ONE, RESULT, 0)
     assert items.put(("", "0"), RESULT, 0)
     assert len(dict(items.items())) == len(items) == MOST

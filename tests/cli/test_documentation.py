@@ -1,0 +1,47 @@
+"""The manual says what the program does."""
+
+import re
+import subprocess
+
+import pytest
+
+from cscd.cli.exitcodes import ExitCode
+from cscd.cli.main import COMMANDS
+from tests.cli.documentation import MANUAL, ROOT, renewed
+from tests.cli.shell import Shell
+from tests.support import requires
+
+PAGE = ROOT / "docs" / "man" / "cscd.1"
+
+
+def test_the_generated_parts_are_up_to_date() -> None:
+    """Exit codes, reasons and JSON fields; `python -m tests.cli.documentation` renews them."""
+    text = MANUAL.read_text(encoding="utf-8")
+    assert renewed(text) == text
+
+
+def test_the_manual_page_has_the_same_exit_codes() -> None:
+    """Number by number, word by word."""
+    _, _, table = PAGE.read_text(encoding="utf-8").partition(".Sh EXIT STATUS")
+    found = re.findall(r"^\.It (\d+)\n(.*)$", table, re.MULTILINE)
+    assert found == [(str(code.value), code.meaning) for code in ExitCode]
+
+
+@pytest.mark.parametrize("command", [name for name, _ in COMMANDS])
+def test_every_option_is_documented(shell: Shell, command: str) -> None:
+    """In the manual and in the page, by its long name."""
+    arguments = ("keys", "show") if command == "keys" else (command,)
+    options = set(re.findall(r"--[a-z-]+", shell.run(*arguments, "--help").text)) - {"--help"}
+    page = PAGE.read_text(encoding="utf-8").replace("Fl -", "--")
+    manual = MANUAL.read_text(encoding="utf-8").replace("-i FILE", "-i --identity FILE")
+    assert {option for option in options if option not in page.replace(" , -", " --")} <= set()
+    assert {option for option in options if option not in manual} == set()
+
+
+def test_the_manual_page_is_well_formed() -> None:
+    """The formatter has nothing to say about it."""
+    requires.command("groff")
+    done = subprocess.run(
+        ["groff", "-mdoc", "-Tutf8", "-ww", "-z", PAGE], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

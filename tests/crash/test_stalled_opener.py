@@ -1,0 +1,121 @@
+"""Killed at every system call while another process stands inside open(2), waiting to append to the item.
+
+In the foreground a conversion goes on while somebody waits, so that it meets the writer after its exchange,
+gives the item back and lets the writer in. Wherever it is killed meanwhile, the write must be in the item in
+the end, once.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from cscd.files.goal import State
+from cscd.files.leftover import may_be_leftover
+from tests.crash import subject
+from tests.crash.injection import Ended, points, traced
+from tests.crash.subject import NAME
+from tests.support import forks, requires
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.crash
+
+BEFORE: Final = b"a line\n" * 20_000
+LATE: Final = b"the late line\n"
+OPENER: Final = "import os, sys; os.write(os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND), sys.argv[2].encode())"
+
+
+class Opener:
+    """A process that opens the item for appending as soon as the conversion has taken its lease."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._leased, self._tell = os.pipe()
+        self._hold, self._release = os.pipe()
+        self._done, self._end = os.pipe()
+        self.process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._open_when_leased)
+        self._segments = 0
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """Wait for the lease in a thread until the block ends, and then for the process."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            os.write(self._end, b".")
+            self._thread.join()
+            for fd in (self._leased, self._tell, self._hold, self._release, self._done, self._end):
+                os.close(fd)
+            assert self.process is None or self.process.wait(10) == 0
+
+    def between(self) -> None:
+        """Stop the conversion, in its process, at its first segment, until the opener waits."""
+        self._segments += 1
+        if self._segments == 2:  # the first call is before the item is begun
+            os.write(self._tell, b".")
+            os.read(self._hold, 1)
+
+    def _open_when_leased(self) -> None:
+        if self._leased not in select.select([self._leased, self._done], [], [])[0]:
+            return
+        inode = self._path.stat().st_ino
+        self.process = subprocess.Popen([sys.executable, "-Ic", OPENER, self._path, LATE])
+        wait_until(lambda: breaking(inode), "the opener waits for the lease")
+        os.write(self._release, b".")
+
+
+def breaking(inode: int) -> bool:
+    """Whether somebody waits for the lease on an inode to be given up (proc_locks(5))."""
+    lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    return any("LEASE" in line and "BREAKING" in line and f":{inode} " in line for line in lines)
+
+
+def attempt(directory: Path, inject: str) -> tuple[Ended, bool]:
+    """Convert an item with an injection; returns how that ended and whether somebody came to append."""
+    directory.mkdir()
+    path = directory / NAME
+    path.write_bytes(BEFORE)
+    opener = Opener(path)
+
+    def run(ready: Callable[[], None]) -> None:
+        towards = subject.goal(State.ENCRYPTED, background=False)
+        subject.convert(directory, towards, ready, opener.between)
+
+    with opener.ready():
+        ended = traced(run, directory.with_suffix(".trace"), inject)
+    return ended, opener.process is not None
+
+
+def test_killed_while_somebody_waits(tmp_path: Path) -> None:
+    """Whoever waits when the conversion is killed appends to the item, and the next pass encrypts both."""
+    requires.command("strace")
+    dry, came = attempt(tmp_path / "dry", "")
+    assert (dry.code, came) == (0, True)
+    assert (tmp_path / "dry" / NAME).read_bytes() == BEFORE + LATE, "the item was given back, undisturbed"
+    assert "renameat2" in dry.trace
+    killed = waited = 0
+    for point in points(dry.trace):
+        directory = tmp_path / str(point)
+        ended, came = attempt(directory, f"{point.call}:signal=KILL:when={point.number}")
+        killed += ended.code == -signal.SIGKILL
+        waited += came
+        others = [name for name in os.listdir(directory) if name != NAME]
+        assert all(may_be_leftover(name) for name in others), point
+        towards = subject.goal(State.ENCRYPTED)
+        forks.call(lambda at=directory: subject.next_pass(at, towards), first=lambda: None)  # type: ignore[misc]
+        truth, state = subject.look(directory / NAME)
+        assert truth.content == BEFORE + LATE * came, point
+        assert state is State.ENCRYPTED, point
+        assert os.listdir(directory) == [NAME], point
+    assert killed >= 0.9 * len(points(dry.trace))
+    assert waited >= 20
