@@ -15,11 +15,15 @@
     ├── BusyError            another pass is at work on the same tree
     ├── TargetError          a directory to work on cannot be used at all
     ├── NotEncryptedError    a file that was to be decrypted is no age file
+    ├── ConfigError          the configuration is wrong; what was in force stays in force
+    ├── AccountError         a user's name or home directory makes no path; that user has no cache
     ├── OutputError          what was to be printed could not be written
     └── CancelledError       somebody asked us to stop; nothing is rolled back
 
 What happens to a single item is not an error but an outcome: see `cscd.files.outcome`.
 """
+
+from collections.abc import Iterable
 
 
 class CscdError(Exception):
@@ -72,6 +76,19 @@ class TargetError(CscdError):
 
 class NotEncryptedError(CscdError):
     """A file that was to be decrypted is no age file."""
+
+
+class ConfigError(CscdError):
+    """The configuration is wrong; the message has one line for each problem."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        """Take the problems, each as ``file:line:column: key: what was expected``, in reading order."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class AccountError(CscdError):
+    """A user's name or home directory, as the user database has it, makes no path of a cache."""
 
 
 class OutputError(CscdError):

@@ -2,6 +2,7 @@
 
     cli -> daemon -> worker -> files -> age -> errors
                      worker -> keys  -> age -> errors
+    cli, daemon -> config -> errors
 
 Every import statement counts, also inside functions and under TYPE_CHECKING: a reader meets them all alike.
 """
@@ -19,12 +20,31 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT: dict[str, set[str]] = {
     "cscd": set(),  # the package itself: its version
     "cscd.errors": set(),
+    "cscd.config": {"cscd.errors"},
     "cscd.age": {"cscd.errors"},
     "cscd.keys": {"cscd.errors", "cscd.age"},
     "cscd.files": {"cscd.errors", "cscd.age"},
     "cscd.worker": {"cscd.errors", "cscd.age", "cscd.keys", "cscd.files"},
-    "cscd.daemon": {"cscd", "cscd.errors", "cscd.age", "cscd.keys", "cscd.files", "cscd.worker"},
-    "cscd.cli": {"cscd", "cscd.errors", "cscd.age", "cscd.keys", "cscd.files", "cscd.worker", "cscd.daemon"},
+    "cscd.daemon": {
+        "cscd",
+        "cscd.errors",
+        "cscd.config",
+        "cscd.age",
+        "cscd.keys",
+        "cscd.files",
+        "cscd.worker",
+    },
+    "cscd.__main__": {"cscd.cli"},  # python -m cscd
+    "cscd.cli": {
+        "cscd",
+        "cscd.errors",
+        "cscd.config",
+        "cscd.age",
+        "cscd.keys",
+        "cscd.files",
+        "cscd.worker",
+        "cscd.daemon",
+    },
 }
 """For each layer, the layers that it may import from besides itself."""
 

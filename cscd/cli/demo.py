@@ -121,9 +121,9 @@ class Demonstration:
         os.mkdir(self._cache)
         exhibits.make(self._cache)
         names = sum(len(files) for _, _, files in os.walk(self._cache))
-        self._stage.tell(f"{names} files in {self._cache}: mail, photos, notes; among them")
-        self._stage.tell("a sparse one, a setuid one, a read-only one, an empty one, a symbolic link,")
-        self._stage.tell("and names of 255 bytes, with a newline, and not in UTF-8.")
+        self._stage.tell(f"{names} files in {self._cache},")
+        self._stage.tell("among them a sparse one, a setuid one, a read-only one, an empty one,")
+        self._stage.tell("a link, and names of 255 bytes, with a newline, and not in UTF-8.")
 
     def _encrypt(self) -> None:
         self._stage.scene("Encrypt it, while another program has a file open")

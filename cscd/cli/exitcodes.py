@@ -33,6 +33,7 @@ class ExitCode(IntEnum):
     NOT_ENCRYPTED = 10, "a file to be decrypted is not an age file"
     OUTPUT = 11, "the output could not be written"
     SYSTEM = 12, "a system call failed for another reason, as with an I/O error or a full disk"
+    CONFIGURATION = 13, "the configuration is wrong: each error was printed with its file, line and column"
 
 
 SEVERITY: Final = (
@@ -40,6 +41,7 @@ SEVERITY: Final = (
     ExitCode.CANCELLED,
     ExitCode.DAMAGED,
     ExitCode.KEY,
+    ExitCode.CONFIGURATION,
     ExitCode.PERMISSION,
     ExitCode.BUSY,
     ExitCode.SYSTEM,

@@ -14,6 +14,7 @@ from cscd.errors import (
     AgeError,
     BusyError,
     CancelledError,
+    ConfigError,
     CscdError,
     KeyFileError,
     KeyFormatError,
@@ -31,6 +32,7 @@ _CODES: Final = (
     (BusyError, ExitCode.BUSY),
     (TargetError, ExitCode.TARGET),
     (NotEncryptedError, ExitCode.NOT_ENCRYPTED),
+    (ConfigError, ExitCode.CONFIGURATION),
     (OutputError, ExitCode.OUTPUT),
     (CancelledError, ExitCode.CANCELLED),
 )

@@ -25,6 +25,7 @@ COMMANDS: Final = (
     ("cat", "print the plaintext of encrypted files"),
     ("inspect", "say what files are: plain, encrypted, damaged; for whom"),
     ("keys", "show the key that files are encrypted to"),
+    ("config", "check and show the configuration"),
     ("demo", "show all of this on a small cache of its own"),
 )
 """Name and purpose; each is the module of that name in this package."""

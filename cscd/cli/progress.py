@@ -20,6 +20,8 @@ DRAW_EVERY: Final = 0.1
 """Seconds between two lines on a terminal."""
 SAY_EVERY: Final = 10.0
 """Seconds between two lines elsewhere."""
+_LEAST_NAME: Final = 16
+"""Columns of a long name that still say something."""
 _ERASE_REST: Final = "\x1b[K"
 """EL of ECMA-48."""
 
@@ -44,8 +46,8 @@ class Progress:
         now = time.monotonic()
         if waiting and not self._waited and not self._terminal.interactive:
             self._next = now
-        self._waited = waiting is not None
-        if now < self._next:
+        self._waited = self._waited or waiting is not None
+        if now < self._next or (self._waited and not waiting and not _working(tally)):
             return
         interactive = self._terminal.interactive
         self._next = now + (DRAW_EVERY if interactive else SAY_EVERY)
@@ -93,20 +95,25 @@ def _joined(verb: str, path: str, parts: list[str], columns: int) -> str:
     return fitted(line, columns)
 
 
+def _working(tally: Tally) -> bool:
+    """Whether there is more to do than to try again what waits."""
+    return tally.finished + tally.waiting < tally.found
+
+
 def waiting_line(waiting: Waiting, now: float, columns: int) -> str:
     """Say for what the pass waits, for whom, how long, and what to do about it."""
     rest = quantities.seconds(max(0.0, waiting.until - now))
+    name, why = shown(waiting.example), because(waiting.result)
+    who = holder(waiting.result) or why
+    stop = "; Ctrl-C stops"
     begin = f"waiting {rest} for {quantities.items(waiting.items)}: "
-    end = f"{because(waiting.result)}; Ctrl-C stops"
-    name = shown(waiting.example)
     if not columns:
-        return f"{begin}{name}, {end}"
-    room = columns - len(begin) - width(end) - len(", ")
-    least = 12  # columns of a name that still say something
-    if room < least:
-        begin, end = f"waiting {rest}: ", holder(waiting.result) or "open elsewhere"
-        room = max(least, columns - len(begin) - width(end) - len(", "))
-    return fitted(f"{begin}{fitted(name, room)}, {end}", columns)
+        return f"{begin}{name}, {why}{stop}"
+    for before, after in ((begin, f", {why}{stop}"), (f"waiting {rest}: ", f", {who}{stop}")):
+        room = columns - width(before) - width(after)
+        if room >= min(width(name), _LEAST_NAME):
+            return f"{before}{fitted(name, room)}{after}"
+    return fitted(f"waiting {rest}{stop}: {name}", columns)
 
 
 def because(result: Result) -> str:

@@ -89,6 +89,7 @@ class Converter:
             for order in orders:
                 self.check()
                 self._copy(order)
+            self.check()
             self._make_durable()
             self.check()
             self._retire(before)

@@ -270,8 +270,14 @@ class Item:
         self._pair = Pair.of(self._directory, self.name, self._status, self.new)
         self._pair.link(self.new, self._newborn)
         self._newborn = ""
+        # Asked right before the exchange, and right after it while hardly anybody can have met the new
+        # version: two writers, one at each version, are two versions to keep.
+        if not self._no_writer_on_old():
+            raise LeftAlone(Reason.OPENED_MEANWHILE)
         self._pair.exchange()
         self.committed_at = time.monotonic()
+        if not self._no_writer_on_old():
+            self._give_back(Reason.OPENED_MEANWHILE)
         self._status = os.fstat(self.old)
         if not self._metadata.still_of(self.old, self._status):
             self._give_back(Reason.CHANGED_MEANWHILE)
@@ -341,7 +347,7 @@ class Item:
         raise LeftAlone(reason)
 
     def _carry_over(self) -> None:
-        """Give the old version the mode and attributes that others set on the new one while it had the name."""
+        """Give the old version the mode and attributes set on the new one while that had the name."""
         status = os.fstat(self.new)
         if not replace(self._metadata, size=status.st_size).still_of(self.new, status):
             Metadata.of(self.new, status).give(self.old)
@@ -370,7 +376,7 @@ class Item:
 
 
 def _close(fd: int) -> None:
-    """Close a descriptor. It is closed even if that fails (close(2)), and what we wrote has been synced before."""
+    """Close a descriptor. It is closed even if that fails (close(2)); what we wrote was synced before."""
     with contextlib.suppress(OSError):
         os.close(fd)
 

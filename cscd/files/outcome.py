@@ -40,7 +40,7 @@ class Reason(StrEnum):
         return member
 
     EMPTY = "empty", Lasting.FINE, "empty: holds nothing to protect"
-    EXCLUDED = "excluded", Lasting.FINE, "excluded by the include and exclude patterns"
+    EXCLUDED = "excluded", Lasting.FINE, "excluded by the patterns, or needed by cscd itself"
     NOT_REGULAR = "not_regular", Lasting.FINE, "not a regular file"
     OPEN_ELSEWHERE = "open_elsewhere", Lasting.BRIEF, "open in another program"
     OPENED_MEANWHILE = "opened_meanwhile", Lasting.BRIEF, "opened by another program meanwhile"

@@ -8,6 +8,7 @@ directory is given to it by our descriptor.
 import contextlib
 import os
 from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,8 +31,10 @@ class ClosingFiles:
         self._tree = tree
         self._observer = Observer()
         self._watched: dict[str, tuple[int, ObservedWatch]] = {}
-        self._closed: deque[tuple[str, str]] = deque()
+        self._closed: deque[tuple[str, str, bool]] = deque()
         """Filled by watchdog's threads, emptied by ours; a deque's ends are safe without a lock."""
+        self._own: set[tuple[str, str]] = set()
+        """Files that a try of ours is about to close."""
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def __enter__(self) -> Self:
@@ -79,34 +82,45 @@ class ClosingFiles:
             raise
         self._watched[path] = (fd, watched)
 
+    def expect(self, files: Iterable[tuple[str, str]]) -> None:
+        """Take the next close by a reader of each file for ours: a try reads it, and says nothing new.
+
+        Another reader's close in the same instant may be lost; then the next try comes by time.
+        """
+        self._own.update(files)
+
     def take(self) -> list[tuple[str, str]]:
-        """Return the directories and names of the files closed since the last call."""
+        """Return the directories and names of the files that others have closed since the last call."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self._wake_read, 4096):
                 pass
         taken = []
         while self._closed:
-            taken.append(self._closed.popleft())
+            path, name, written = self._closed.popleft()
+            if (path, name) in self._own and not written:
+                self._own.discard((path, name))
+            else:
+                taken.append((path, name))
         return taken
 
 
 class _Handler(FileSystemEventHandler):
     """Notes the files closed in one directory, in a thread of watchdog's."""
 
-    def __init__(self, path: str, closed: deque[tuple[str, str]], wake: int) -> None:
+    def __init__(self, path: str, closed: deque[tuple[str, str, bool]], wake: int) -> None:
         self._path = path
         self._closed = closed
         self._wake = wake
 
     def on_closed(self, event: FileSystemEvent) -> None:
         """Note a file that was open for writing."""
-        self._note(event)
+        self._note(event, written=True)
 
     def on_closed_no_write(self, event: FileSystemEvent) -> None:
         """Note a file that was open for reading."""
-        self._note(event)
+        self._note(event, written=False)
 
-    def _note(self, event: FileSystemEvent) -> None:
-        self._closed.append((self._path, os.path.basename(os.fsdecode(event.src_path))))
+    def _note(self, event: FileSystemEvent, *, written: bool) -> None:
+        self._closed.append((self._path, os.path.basename(os.fsdecode(event.src_path)), written))
         with contextlib.suppress(BlockingIOError):  # full: then the reader wakes anyway
             os.write(self._wake, b".")

@@ -77,7 +77,7 @@ class ConverterProcess:
 
     def run(self) -> None:
         """Answer tasks until the pass closes the pipe."""
-        with contextlib.suppress(EOFError):
+        with contextlib.suppress(EOFError, ConnectionError):  # a pass that is killed resets the pipe
             while True:
                 task: Task = self._pipe.recv()
                 answer = self._convert(task) if isinstance(task, ConvertItems) else self._scan(task)

@@ -363,7 +363,9 @@ class Pass:
                 now = time.monotonic()
                 for place in closing.take():
                     self._pending.closed(place, now)
-                self._found += [(*place, size) for place, size in self._pending.take_due(now)]
+                due = self._pending.take_due(now)
+                closing.expect(place for place, _ in due)
+                self._found += [(*place, size) for place, size in due]
                 self._work(crew, index)
 
     def _wait(self, crew: Crew, closing: "ClosingFiles", index: Index, until: float) -> None:

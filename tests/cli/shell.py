@@ -1,5 +1,6 @@
 """Running the real command, with a state directory of its own, as a user's shell would."""
 
+import importlib
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import re
 import select
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+from cscd.cli.main import entry
+from tests.support.users import User, call_as
 
 PROGRAM = (sys.executable, "-m", "cscd")
 
@@ -82,6 +87,24 @@ class Shell:
             **files,
         )
         return Ended(done.returncode, done.stdout or b"", done.stderr or b"")
+
+    def run_as(self, user: User, *arguments: str | Path) -> Ended:
+        """Run `cscd` as somebody else, in a fork: its interpreter need not be readable to that user."""
+
+        def command() -> tuple[int, bytes, bytes]:
+            os.chdir(self.home)
+            os.environ.clear()
+            os.environ.update(self.environment)
+            sys.argv = ["cscd", *map(str, arguments)]
+            with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                code = entry()
+                return code, os.pread(1, 1 << 20, 0), os.pread(2, 1 << 20, 0)
+
+        for module in ("recheck", "cat", "inspect", "keys"):
+            importlib.import_module(f"cscd.cli.{module}")
+        return Ended(*call_as(user, command))
 
     @contextmanager
     def started(self, *arguments: str | Path, **options: Any) -> Iterator["Running"]:  # noqa: ANN401

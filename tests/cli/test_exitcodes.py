@@ -21,6 +21,7 @@ def test_no_number_changes_its_meaning() -> None:
         "NOT_ENCRYPTED": 10,
         "OUTPUT": 11,
         "SYSTEM": 12,
+        "CONFIGURATION": 13,
     }
 
 

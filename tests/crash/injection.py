@@ -1,7 +1,7 @@
 """A function run in a fork under strace(1), which kills the fork or fails a system call at a chosen point.
 
-strace counts from when it has attached, and the fork begins when that is certain: it asks for a file that does
-not exist until strace answers in the kernel's place that it does. Only the forking thread is traced.
+strace counts from when it has attached, and the fork begins when that is certain: it asks for a file that
+does not exist until strace answers in the kernel's place that it does. Only the forking thread is traced.
 """
 
 import ctypes

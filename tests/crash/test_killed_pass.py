@@ -1,4 +1,4 @@
-"""A whole pass, several processes at work, killed at any moment: every item is whole and the next pass finishes."""
+"""A whole pass, several processes, killed at any moment: every item is whole and the next pass finishes."""
 
 import os
 import random
@@ -45,7 +45,7 @@ def others(tree: Path, contents: dict[Path, bytes]) -> list[Path]:
 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
-    """Killed at 20 moments: all items whole, only leftovers besides, no process left, and the next pass finishes."""
+    """Killed at 20 moments: all items whole, only leftovers besides, no process left; the next finishes."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")  # noqa: T201 - for whoever has to run it again
     rng = random.Random(seed)

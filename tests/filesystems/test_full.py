@@ -1,5 +1,6 @@
 """A filesystem that fills up, and a quota that is used up, in the middle of a pass."""
 
+import contextlib
 import os
 import random
 from pathlib import Path
@@ -99,6 +100,22 @@ def test_a_disk_full_when_unencrypting_is_like_when_encrypting(small: Mount, tmp
     assert passes.left(tally) == {"item": Reason.NO_SPACE}
     assert passes.is_encrypted(item.read_bytes())
     assert_whole({item: content})
+
+
+def test_a_full_disk_for_our_own_state_does_not_stop_a_pass(small: Mount, tmp_path: Path) -> None:
+    """With no space for the index and the lock's message, the work is done all the same."""
+    state = small.point / "state"
+    state.mkdir()
+    plan = Plan(tmp_path / "tree", passes.goal(ENCRYPTED), state)
+    (tmp_path / "tree").mkdir()
+    item = tmp_path / "tree" / "item"
+    item.write_bytes(b"content")
+    with (small.point / "ballast").open("xb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+    assert free_bytes(small.point) == 0
+    tally = plan.run()
+    assert (tally.converted, tally.partial) == (1, False)
 
 
 def test_a_quota_leaves_items_whole(quota: Mount, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ITEMS: Final = 24
 """Items in the directory of one kind."""
 
 _LONGEST_PAUSE: Final = 0.004
-"""Seconds between two bursts: without it an item would hardly ever be closed for as long as it takes to convert."""
+"""Seconds between two bursts: without it items would hardly be closed for as long as converting takes."""
 
 Known = dict[str, Any]
 """What an application knows of each of its items, by name; JSON."""
@@ -64,14 +64,16 @@ class Application(ABC):
     def check(cls, directory: Path, known: list[Known]) -> Iterator[str]:
         """Yield in words what is missing or doubled at the end; one entry of `known` for each process."""
 
-    def run(self, count: int, deadline: float) -> None:
+    def run(self, count: int, deadline: float, hot: int = ITEMS) -> None:
         """Work until `count` things have been done or `deadline`, monotonic, has passed.
 
-        In bursts on one item with a pause between, as programs do. The pause orders nothing.
+        In bursts on one item with a pause between, as programs do; the pause orders nothing. With fewer
+        than all items `hot`, only on those, and without a pause.
         """
-        names = self.names()
+        names = self.names()[:hot]
+        longest_pause = _LONGEST_PAUSE if hot == ITEMS else 0
         while self.acknowledged < count and not self.failures and time.monotonic() < deadline:
-            time.sleep(self.rng.uniform(0, _LONGEST_PAUSE))
+            time.sleep(self.rng.uniform(0, longest_pause))
             name = self.rng.choice(names)
             for _ in range(self.rng.randrange(1, 12)):
                 if not self.work(name):
@@ -79,7 +81,7 @@ class Application(ABC):
                     break
                 self.acknowledged += 1
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - most applications have nothing to do here
         """Leave the items as the last pass can convert them."""
 
     def fail(self, name: str, what: str) -> None:

@@ -29,7 +29,7 @@ class Database(Application):
                 database.commit()
 
     def work(self, name: str) -> bool:
-        """Commit one row. The item is held open meanwhile, and closed after the database's own descriptors."""
+        """Commit one row. The item is held open meanwhile, and closed after SQLite's own descriptors."""
         fd = self.open_plain(name, os.O_RDONLY)
         if fd is None:
             return False

@@ -1,9 +1,12 @@
-"""Flips a tree back and forth, pass after pass, until its standard input ends; then one last pass decrypts.
+"""Flips a tree back and forth until its standard input ends; then one last pass decrypts.
 
-``python -m tests.races.flipper TREE STATE_DIRECTORY`` prints a JSON object: what came of the items.
+``python -m tests.races.flipper TREE STATE_DIRECTORY HOT`` does pass after pass. If HOT is less than all items
+it converts only the first HOT of each kind, again and again, every other time in the foreground: then whoever
+opens an item while it is converted waits. Prints a JSON object: what came of it.
 """
 
 import json
+import os
 import select
 import sys
 from collections import Counter
@@ -11,39 +14,81 @@ from itertools import cycle
 from typing import Final
 
 from cscd import age
+from cscd.files.batch import Converter, Order
 from cscd.files.goal import Goal, State
+from cscd.files.lease import LeaseWatch
+from cscd.files.rewrite import Rewriter
 from cscd.files.tree import Tree
 from cscd.worker.recheck import Options, Pass
 from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally
+from tests.races.application import ITEMS
 from tests.races.content import IDENTITY
 
 _LAST: Final = 30.0
 """Seconds for the last pass, when nobody is at work any more."""
 
 
+def goal(state: State, *, background: bool = True) -> Goal:
+    """Return what the items shall be."""
+    recipient = IDENTITY.recipient
+    return Goal(state, (recipient,), age.key_id(recipient), (IDENTITY,), background=background)
+
+
 def one_pass(root: str, state_directory: str, state: State, retry_for: float = 0.0) -> Tally:
     """Do a pass in the background, as at logon."""
-    recipient = IDENTITY.recipient
-    goal = Goal(state, (recipient,), age.key_id(recipient), (IDENTITY,))
     tree = Tree.open(root)
     try:
         options = Options(Selection(), state_directory, retry_for=retry_for, processes=2)
-        return Pass(tree, goal, options, lambda _tally, _waiting: None).run()
+        return Pass(tree, goal(state), options, lambda _tally, _waiting: None).run()
     finally:
         tree.close()
 
 
-def main(root: str, state_directory: str) -> None:
-    """Flip until told to end."""
-    counts: Counter[str] = Counter()
+def flip_passes(root: str, state_directory: str, counts: Counter[str]) -> None:
+    """Flip the whole tree until told to end."""
     for state in cycle((State.ENCRYPTED, State.UNENCRYPTED)):
-        if select.select([sys.stdin], [], [], 0)[0]:
+        if told_to_end():
             break
         tally = one_pass(root, state_directory, state)
         counts["passes"] += 1
         counts["converted"] += tally.converted
         counts.update({str(reason): count for reason, count in tally.left.items()})
+
+
+def flip_hot(root: str, hot: int, counts: Counter[str]) -> None:
+    """Flip a few items of each kind in this process until told to end."""
+    directories = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in os.scandir(root)]
+    orders = [(directory, f"item-{number:02d}") for directory in directories for number in range(hot)]
+    states = cycle(
+        goal(state, background=background)
+        for background in (True, False)
+        for state in (State.ENCRYPTED, State.UNENCRYPTED)
+    )
+    device = os.fstat(directories[0]).st_dev
+    with LeaseWatch() as watch:
+        while not told_to_end():
+            batch = [Order(directory, name) for directory, name in orders]
+            Converter(next(states), device, watch, Rewriter(1), lambda: None, lambda _read: None).run(batch)
+            counts["passes"] += 1
+            for order in batch:
+                if order.result:
+                    counts["converted"] += order.result.converted
+                    counts[str(order.result.reason or order.result.outcome)] += 1
+
+
+def told_to_end() -> bool:
+    """Whether the standard input has ended."""
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+def main(root: str, state_directory: str, hot: str) -> None:
+    """Flip, and bring everything into its first state in the end."""
+    counts: Counter[str] = Counter()
+    if int(hot) < ITEMS:
+        flip_hot(root, int(hot), counts)
+    else:
+        flip_passes(root, state_directory, counts)
     last = one_pass(root, state_directory, State.UNENCRYPTED, _LAST)
     left = [reason for reason, count in last.left.items() if count and reason != "empty"]
     sys.stdout.write(json.dumps({"counts": counts, "left": left}))

@@ -1,8 +1,8 @@
 """One process of the races: an application, or the reader.
 
-``python -m tests.races.process KIND DIRECTORY NUMBER SEED COUNT DEADLINE`` works on the items of a directory
-until COUNT things are acknowledged or DEADLINE seconds have passed. KIND ``reader`` reads the items of a whole
-tree until its standard input ends. Both print a JSON object.
+``python -m tests.races.process KIND DIRECTORY NUMBER SEED COUNT DEADLINE HOT`` works on the first HOT items
+of a directory until COUNT things are acknowledged or DEADLINE seconds have passed. KIND ``reader`` reads the
+items of a whole tree until its standard input ends. Both print a JSON object.
 """
 
 import json
@@ -30,10 +30,11 @@ _ENOUGH: Final = 10
 """Torn files after which a reader has seen enough."""
 
 
-def work(kind: str, directory: str, number: str, seed: str, count: str, deadline: str) -> dict[str, Any]:
+def work(kind: str, directory: str, *numbers: str) -> dict[str, Any]:
     """Be an application."""
-    application = KINDS[kind](Path(directory), int(number), random.Random(seed))
-    application.run(int(count), time.monotonic() + float(deadline))
+    number, seed, count, deadline, hot = map(int, numbers)
+    application = KINDS[kind](Path(directory), number, random.Random(seed))
+    application.run(count, time.monotonic() + deadline, hot)
     application.finish()
     return {
         "acknowledged": application.acknowledged,

@@ -63,10 +63,9 @@ class Reader:
         if kind in _AT_ONCE or (encrypted and kind == "rewrite"):
             return number_of(content) is not None
         if kind in ("patch", "map") and encrypted:
-            records = range(0, len(content) - len(content) % SLOT, SLOT)
-            return all(
-                slot_number(content[at : at + SLOT]) is not None for at in records if content[at : at + 1].strip(b"\0")
-            )
+            records = content.rstrip(b"\0")
+            whole = (slot_number(records[at : at + SLOT]) is not None for at in range(0, len(records), SLOT))
+            return all(whole)
         if kind in ("append", "mode"):
             shorter = len(content) < self._longest[path]
             self._longest[path] = max(self._longest[path], len(content))

@@ -1,8 +1,8 @@
 """Applications work on a tree while passes flip it back and forth; nothing that they did is lost or doubled.
 
 Every part is a process of its own: passes as at logon, one after the other, towards encrypted and
-unencrypted by turns; applications that write in every way there is; readers that check that whatever they open
-is whole. What the operating system acknowledged to an application is what must be there in the end.
+unencrypted by turns; applications that write in every way there is; readers that check that whatever they
+open is whole. What the operating system acknowledged to an application is what must be there in the end.
 
 That this test can fail was tried by hand with the protocol broken on purpose (see `tests.races.process`
 for how to run one part alone):
@@ -24,13 +24,13 @@ from typing import Any, Final
 
 import pytest
 
-from tests.races.application import Application
+from tests.races.application import ITEMS, Application
 from tests.races.process import KINDS
 
 pytestmark = pytest.mark.races
 
 ROOT: Final = Path(__file__).parent.parent.parent
-DEADLINE: Final = 75.0
+DEADLINE: Final = 75
 """Seconds after which the applications stop, however far they got."""
 READERS: Final = 2
 
@@ -96,22 +96,27 @@ def check(tree: Path, reports: dict[str, list[dict[str, Any]]]) -> Iterator[str]
 @pytest.fixture
 def memory() -> Iterator[Path]:
     """Give an empty directory on a filesystem without a disk, where everything is faster and waits differ."""
-    with tempfile.TemporaryDirectory(prefix="cscd-races-", dir="/dev/shm") as path:  # noqa: S108 - unlike /tmp
+    with tempfile.TemporaryDirectory(prefix="cscd-races-", dir="/dev/shm") as path:
         yield Path(path)
 
 
 def test_on_disk(tmp_path: Path) -> None:
     """Eleven ways to write while the tree is flipped all the time: every write is there, once."""
-    race(tmp_path, 0.75)
+    race(tmp_path, 0.75, ITEMS)
 
 
 def test_in_memory(memory: Path) -> None:
     """The same where no disk slows the applications down."""
-    race(memory, 3.0)
+    race(memory, 1.5, ITEMS)
 
 
-def race(path: Path, scale: float) -> None:
-    """Let all of them run until each application has done `scale` times its count, and check what is there."""
+def test_hot_items(memory: Path) -> None:
+    """The same with everybody at few items, without a pause, and conversions that do not give way either."""
+    race(memory, 5.0, 2)
+
+
+def race(path: Path, scale: float, hot: int) -> None:
+    """Let all run until each application has done `scale` times its count, and check what is there."""
     seed = random.SystemRandom().randrange(1 << 32)
     rng = random.Random(seed)
     tree, state = path / "tree", path / "state"
@@ -120,12 +125,13 @@ def race(path: Path, scale: float) -> None:
         (tree / kind).mkdir(parents=True)
         KINDS[kind].prepare(tree / kind, rng)
     with ExitStack() as stack:
-        flipper = start(stack, "flipper", tree, state)
+        flipper = start(stack, "flipper", tree, state, hot)
         readers = [start(stack, "process", "reader", tree, seed + n) for n in range(READERS)]
         applications = [
-            (one.directory, start(stack, "process", one.kind, tree / one.directory, n, seed + n, int(scale * one.count), DEADLINE))
+            (one.directory, start(stack, "process", one.kind, tree / one.directory, n, *arguments))
             for one in CAST
             for n in numbers(one)
+            for arguments in [(seed + n, int(scale * one.count), DEADLINE, hot)]
         ]
         reports: dict[str, list[dict[str, Any]]] = {}
         for directory, process in applications:
@@ -133,16 +139,15 @@ def race(path: Path, scale: float) -> None:
         read = [report(reader, DEADLINE) for reader in readers]
         flips = report(flipper, DEADLINE)
     acknowledged = Counter({d: sum(one["acknowledged"] for one in of) for d, of in reports.items()})
-    refused = sum(one["refused"] for of in reports.values() for one in of)
     seen = sum((Counter(one["seen"]) for one in read), Counter[str]())
-    print(f"seed {seed}: {acknowledged.total()} acknowledged {dict(acknowledged)}, {refused} refused")  # noqa: T201
+    print(f"seed {seed}: {acknowledged.total()} acknowledged {dict(acknowledged)}")  # noqa: T201
     print(f"{flips}, seen {dict(seen)}")  # noqa: T201
     wrong = [*check(tree, reports), *(torn for one in read for torn in one["failures"])]
     assert not wrong, "\n".join([f"seed {seed}", *wrong[:40]])
     assert flips["left"] == []
     assert acknowledged.total() >= 50_000
     assert min(acknowledged.values()) > 500
-    raced(flips["counts"], seen, refused)
+    raced(flips["counts"], seen)
 
 
 def numbers(cast: Cast) -> range:
@@ -151,11 +156,10 @@ def numbers(cast: Cast) -> range:
     return range(first, first + cast.processes)
 
 
-def raced(counts: dict[str, int], seen: Counter[str], refused: int) -> None:
+def raced(counts: dict[str, int], seen: Counter[str]) -> None:
     """Nothing of this means anything unless it all happened at the same time."""
     conflicts = counts.get("open_elsewhere", 0) + counts.get("opened_meanwhile", 0)
-    assert counts["converted"] >= 3_000
+    assert counts["converted"] >= 200
     assert conflicts >= 100
     assert counts.get("changed_meanwhile", 0) > 0
-    assert min(seen["encrypted"], seen["plain"]) >= 500
-    assert refused >= 50
+    assert min(seen["encrypted"], seen["plain"]) >= 50

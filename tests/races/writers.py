@@ -16,7 +16,7 @@ _SLOTS: Final = 96
 
 
 class Append(Application):
-    """Appends lines. The even ones look through their own descriptor, the odd ones open blindly, as ``>>`` does."""
+    """Appends lines. Even ones look through their own descriptor, odd ones open blindly, as ``>>`` does."""
 
     kind = "append"
 

@@ -28,6 +28,9 @@ def holding(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
         assert os.read(ready, 1), f"{path} could not be opened"
         yield pid
     finally:
+        os.write(
+            release, b"."
+        )  # a process started meanwhile may have the pipe, too: closing it tells nothing
         os.close(release)
         os.close(ready)
         os.waitpid(pid, 0)

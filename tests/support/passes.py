@@ -22,6 +22,7 @@ from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally
 from tests.support import forks, users
 from tests.support.users import User
+from tests.support.waiting import wait_until
 
 codecs.lookup("ascii")  # a fork that is another user may not be able to load it any more
 
@@ -116,11 +117,11 @@ class Running:
 
     def kill(self) -> None:
         """End it and its converter processes at once, as the kernel might, and wait for that."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
         os.kill(self.pid, signal.SIGKILL)
-        # The converter processes hold our pipe too: its end says that the last of them is gone.
-        with open(self._reader, "rb") as pipe:
-            pipe.read()
         os.waitpid(self.pid, 0)
+        os.close(self._reader)
+        wait_until(lambda: not any(map(_runs, children)), "the converter processes have ended")
 
     def tally(self) -> Tally:
         """Wait for its end and return what came of it; what it raised is raised here."""
@@ -152,6 +153,16 @@ def _make(plan: Plan, writer: int) -> NoReturn:
         code = 0
     finally:
         os._exit(code)
+
+
+def _runs(pid: str) -> bool:
+    """Whether any thread of a process has not ended; a last one that waits to be reaped has."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return len(threads) > 1 or status.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def left(tally: Tally) -> dict[str, Reason]:

@@ -44,6 +44,25 @@ def test_a_close_is_heard(tree: Tree, directory: str, flags: int) -> None:
     assert set(forks.call(listen, first=lambda: None)) == {(directory, "item")}
 
 
+def test_our_own_closes_are_not_heard(tree: Tree) -> None:
+    """One close by a reader that is expected says nothing; the next one does, and a writer's always."""
+
+    def listen() -> tuple[list[tuple[str, str]], ...]:
+        item = Path(tree.path) / "item"
+        with ClosingFiles(tree) as closing:
+            closing.watch({""})
+            closing.expect([("", "item")])
+            item.read_bytes()
+            own = heard(closing)
+            item.read_bytes()
+            readers = heard(closing)
+            closing.expect([("", "item")])
+            os.close(os.open(item, os.O_WRONLY))
+            return own, readers, heard(closing)
+
+    assert forks.call(listen, first=lambda: None) == ([], [("", "item")], [("", "item")])
+
+
 def test_only_what_is_watched_now_is_heard(tree: Tree) -> None:
     """A directory that nothing waits in any more is let go of; one that is gone is no error."""
 

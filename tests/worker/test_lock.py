@@ -1,6 +1,7 @@
 """One pass at a time over one tree."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_the_lock_goes_with_the_process(tree: Tree, tmp_path: Path) -> None:
 
     def die() -> None:
         with only_pass(str(tmp_path), tree):
-            os.abort()
+            os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(ChildProcessError):
         forks.call(die, first=lambda: None)

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.support.users import User
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
+HANG = 0.25
+"""Seconds that no application waits to open an item: a bound for a hang, hundreds of times what it takes."""
 SOON = 1.0
 """Seconds within which what is announced has happened; retries by time alone would take longer."""
 
@@ -166,14 +169,26 @@ def test_an_item_is_tried_again_as_soon_as_it_is_closed(tree: Path, plan: Callab
     """After some tries the next one by time is far; the close brings it at once."""
     item = tree / "d1" / "item1"
     with opens.watching(item.parent, mask=IN_OPEN) as watch:
-        with openers.holding(item):
+        with openers.holding(item, os.O_RDWR):
             watch.seen()
             running = plan(retry_for=60).start()
-            for number in range(3):  # by then the next try by time is two seconds away, or more
+            for number in range(4):  # by then the next try by time is two seconds away, or more
                 wait_until(lambda: item in watch.seen(), f"try {number}")
         wait_until(lambda: not running.running, "the item is converted", deadline=SOON)
     tally = running.tally()
     assert (tally.converted, tally.waiting, tally.partial) == (100, 0, False)
+
+
+def test_waiting_is_not_busy(tree: Path, plan: Callable[..., Plan]) -> None:
+    """An item that stays open is tried a few times, further and further apart: no try brings on the next."""
+    item = tree / "d1" / "item1"
+    tries = 0
+    with openers.holding(item), opens.watching(item.parent, mask=IN_OPEN) as watch:
+        running = plan(retry_for=3).start()
+        while running.running:
+            tries += wait_until(lambda: item in watch.seen() or not running.running, "a try", deadline=60)
+        assert passes.left(running.tally()) == {"d1/item1": Reason.OPEN_ELSEWHERE}
+    assert 3 <= tries <= 8
 
 
 def test_what_stays_open_is_left_when_the_time_is_up(tree: Path, plan: Callable[..., Plan]) -> None:
@@ -202,14 +217,13 @@ def test_an_application_gets_in_at_once(tmp_path: Path) -> None:
         return any(inode in line and "LEASE" in line for line in locks)
 
     wait_until(leased, "the item is being converted")
-    read: list[bytes] = []
-    with (
-        openers.holding(item),
-        item.open("rb") as file,
-    ):  # hundreds of times what it takes: a hang would be 45 s
-        read.append(file.read())
+    start = time.monotonic()
+    with openers.holding(item):
+        waited = time.monotonic() - start
+        read = item.read_bytes()
     tally = running.tally()
-    assert read == [content]
+    assert read == content
+    assert waited < HANG
     assert passes.left(tally) == {"item": Reason.OPENED_MEANWHILE}
     assert item.read_bytes() == content
 

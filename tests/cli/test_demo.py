@@ -1,0 +1,69 @@
+"""``cscd demo``: what `make demo` shows."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from cscd.cli import exhibits
+from cscd.cli.exitcodes import ExitCode
+from tests.cli.shell import Shell
+from tests.support import forks
+from tests.support.denial import deny_leases
+from tests.support.mounts import Mount
+
+
+def test_everything_comes_back(shell: Shell, common_path: Path) -> None:
+    """In less than 30 seconds, within 80 columns, and nothing is left behind."""
+    begun = time.monotonic()
+    done = shell.run("demo", "--in", common_path)
+    assert time.monotonic() - begun < 30
+    assert done.code == ExitCode.OK, done.text
+    assert done.text.endswith("All of it is as it was.\n")
+    assert "open in sleep (pid " in done.text
+    assert "Stopped, partial" in done.text
+    assert max(map(len, done.text.splitlines())) <= 80
+    assert not list(common_path.iterdir())
+    assert not shell.state.exists()
+
+
+def test_it_says_where_it_cannot_be_held(shell: Shell) -> None:
+    """A directory that is missing, or has not the room."""
+    assert shell.run("demo", "--in", "nowhere").code == ExitCode.TARGET
+
+
+@pytest.mark.root
+def test_it_needs_room(shell: Shell, tmpfs: Mount) -> None:
+    """It says how much."""
+    done = shell.run("demo", "--in", tmpfs.point)
+    assert done.code == ExitCode.TARGET
+    assert "less than 512 MiB free" in done.messages
+
+
+def test_it_needs_leases(shell: Shell) -> None:
+    """A filesystem without them is named."""
+    done = forks.call(lambda: shell.run("demo", "--in", "/tmp"), first=deny_leases)  # noqa: S108
+    assert done.code == ExitCode.TARGET
+    assert "no leases" in done.messages
+
+
+@pytest.mark.parametrize(
+    "change, name",
+    [
+        (lambda path: path.write_bytes(b"other"), "digest"),
+        (lambda path: path.chmod(0o600), "mode"),
+        (lambda path: os.utime(path, ns=(5, path.stat().st_mtime_ns)), "accessed_ns"),
+        (lambda path: os.utime(path, ns=(path.stat().st_atime_ns, 5)), "modified_ns"),
+        (lambda path: os.setxattr(path, "user.other", b"x"), "attributes"),
+    ],
+)
+def test_a_difference_would_show(tmp_path: Path, change: object, name: str) -> None:
+    """In content, mode, time or attribute; looking makes none."""
+    assert callable(change)
+    exhibits.make(str(tmp_path))
+    before = exhibits.describe(str(tmp_path))
+    assert exhibits.describe(str(tmp_path)) == before
+    change(tmp_path / exhibits.READ_FILE)
+    after = exhibits.describe(str(tmp_path))
+    assert name in before[exhibits.READ_FILE].differences(after[exhibits.READ_FILE])
