@@ -3,6 +3,7 @@
     cli -> daemon -> worker -> files -> age -> errors
                      worker -> keys  -> age -> errors
     cli, daemon -> config -> errors
+    cli, daemon, worker -> events -> errors
 
 Every import statement counts, also inside functions and under TYPE_CHECKING: a reader meets them all alike.
 """
@@ -21,14 +22,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cscd": set(),  # the package itself: its version
     "cscd.errors": set(),
     "cscd.config": {"cscd.errors"},
+    "cscd.events": {"cscd.errors"},
     "cscd.age": {"cscd.errors"},
     "cscd.keys": {"cscd.errors", "cscd.age"},
     "cscd.files": {"cscd.errors", "cscd.age"},
-    "cscd.worker": {"cscd.errors", "cscd.age", "cscd.keys", "cscd.files"},
+    "cscd.worker": {"cscd.errors", "cscd.events", "cscd.age", "cscd.keys", "cscd.files"},
     "cscd.daemon": {
         "cscd",
         "cscd.errors",
         "cscd.config",
+        "cscd.events",
         "cscd.age",
         "cscd.keys",
         "cscd.files",
@@ -39,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cscd",
         "cscd.errors",
         "cscd.config",
+        "cscd.events",
         "cscd.age",
         "cscd.keys",
         "cscd.files",

@@ -1,4 +1,7 @@
-"""Points in time, as people write them: ``yesterday``, ``-2h``, ``2026-11-22``, ``14:30``, ``@1795349357``."""
+"""Points in time, as people write them: ``yesterday``, ``-2h``, ``2026-11-22``, ``14:30``.
+
+Without a zone they are meant in the machine's.
+"""
 
 import argparse
 import re
@@ -18,7 +21,7 @@ EXAMPLES: Final = "yesterday, -2h, 14:30, 2026-11-22 or 2026-11-22T14:30"
 
 
 def instant(text: str) -> datetime:
-    """Return the time that is meant, from now; argparse names the option. Without a zone it is the machine's."""
+    """Return the time that is meant, seen from now; argparse names the option that is wrong."""
     try:
         return _meant(text.strip().lower(), datetime.now().astimezone())
     except (ValueError, OverflowError, OSError):

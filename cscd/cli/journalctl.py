@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cscd.cli.wanted import Wanted
+from cscd.errors import TargetError
 from cscd.events.journal import SOCKET
 from cscd.events.level import Level
 from cscd.events.notices import Suppressed
@@ -32,6 +33,7 @@ def records(wanted: Wanted, *, follow: bool) -> Iterator[Record]:
     """Yield the records of the journal, oldest first; with `follow`, also those that come.
 
     Raises:
+        TargetError: the journal cannot be read; journalctl has said why.
         OSError: journalctl cannot be started.
     """
     command = arguments(wanted, follow=follow)
@@ -45,6 +47,8 @@ def records(wanted: Wanted, *, follow: bool) -> Iterator[Record]:
                     continue  # of another version, or not ours at all
                 if wanted.has(record):
                     yield record
+            if process.wait():
+                raise TargetError(f"{PROGRAM} could not read the journal")
         finally:
             process.terminate()
 
@@ -62,7 +66,7 @@ def arguments(wanted: Wanted, *, follow: bool) -> list[str]:
 
 
 def _matches(wanted: Wanted) -> Iterator[str]:
-    """Yield matches: those of one field are alternatives, those of several must all fit, + parts the wholes."""
+    """Yield matches: alternatives within a field, all fields together, + between two such sets."""
     common = [f"SYSLOG_IDENTIFIER={IDENTIFIER}", *(f"_UID={uid}" for uid in sorted({0, os.getuid()}))]
     if wanted.user is not None:
         common.append(f"CSCD_USER={wanted.user}")

@@ -29,7 +29,9 @@ def records(path: str, wanted: Wanted, *, follow: bool) -> Iterator[Record]:
         OSError: the file cannot be read.
     """
     with open(path, "rb") as file:
-        found = (record for line in _lines(path, file, wanted) if (record := _read(line)) and wanted.has(record))
+        found = (
+            record for line in _lines(path, file, wanted) if (record := _read(line)) and wanted.has(record)
+        )
         yield from deque(found, LAST) if follow and not wanted.since else found
         if follow:
             yield from _following(path, file, wanted)
@@ -38,14 +40,20 @@ def records(path: str, wanted: Wanted, *, follow: bool) -> Iterator[Record]:
 def _lines(path: str, file: IO[bytes], wanted: Wanted) -> Iterator[bytes]:
     """Yield the lines of the rotated files that reach into the time asked for, then those of the file."""
     earliest = wanted.since.timestamp() if wanted.since else 0.0
-    for older in _rotated(path, earliest):
-        with suppress(OSError, EOFError), gzip.open(older) if older.endswith(".gz") else open(older, "rb") as old:
+    for older in _rotated(path, os.fstat(file.fileno()), earliest):
+        with (
+            suppress(OSError, EOFError),
+            gzip.open(older) if older.endswith(".gz") else open(older, "rb") as old,
+        ):
             yield from old
     yield from file
 
 
-def _rotated(path: str, earliest: float) -> list[str]:
-    """Return the rotated files that were written to since a time, the oldest first."""
+def _rotated(path: str, current: os.stat_result, earliest: float) -> list[str]:
+    """Return the rotated files that were written to since a time, the oldest first.
+
+    The file that is open already is none of them, even if it was rotated a moment ago.
+    """
     directory, name = os.path.split(path)
     found = []
     with os.scandir(directory or ".") as entries:
@@ -54,8 +62,9 @@ def _rotated(path: str, earliest: float) -> list[str]:
             if suffix == entry.name or not _ROTATED.fullmatch(suffix):
                 continue
             with suppress(OSError):  # rotated further meanwhile
-                if (modified := entry.stat().st_mtime) >= earliest:
-                    found.append((modified, os.path.join(directory, entry.name)))
+                status = entry.stat()
+                if status.st_mtime >= earliest and not os.path.samestat(status, current):
+                    found.append((status.st_mtime, os.path.join(directory, entry.name)))
     return [older for _, older in sorted(found)]
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = (
     ("inspect", "say what files are: plain, encrypted, damaged; for whom"),
     ("keys", "show the key that files are encrypted to"),
     ("config", "check and show the configuration"),
+    ("logs", "show what the service did: which item, why, who held it"),
     ("demo", "show all of this on a small cache of its own"),
 )
 """Name and purpose; each is the module of that name in this package."""

@@ -1,10 +1,17 @@
-"""What became of the items that were left alone, told from the log: which, why, who held it, and is it right now?"""
+"""What became of items that were left alone, told from the log: why, who held them, are they right now?"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cscd.events.items import ItemEncrypted, ItemFailed, ItemResolved, ItemRetryScheduled, ItemSkipped, ItemUnencrypted
+from cscd.events.items import (
+    ItemEncrypted,
+    ItemFailed,
+    ItemResolved,
+    ItemRetryScheduled,
+    ItemSkipped,
+    ItemUnencrypted,
+)
 from cscd.events.record import Record
 
 _LEFT: Final = (ItemSkipped.kind.name, ItemFailed.kind.name)
@@ -43,7 +50,9 @@ class Story:
         found = self.last.fields.get("holders", [])
         if not isinstance(found, list):
             return []
-        return [f"{holder.get('command')}[{holder.get('pid')}]" for holder in found if isinstance(holder, dict)]
+        return [
+            f"{holder.get('command')}[{holder.get('pid')}]" for holder in found if isinstance(holder, dict)
+        ]
 
 
 class Stories:
@@ -70,7 +79,7 @@ class Stories:
 
     def _add(self, record: Record) -> None:
         if record.event == "suppressed" and record.fields.get("suppressed_event") in _LEFT:
-            self.untold += int(record.fields.get("count", 0))
+            self.untold += _whole(record.fields.get("count"))
         key = (record.context.user or "", str(record.fields.get("path", "")))
         story = self._stories.get(key)
         if record.event in _LEFT:
@@ -78,14 +87,25 @@ class Stories:
         elif story and record.event in _RIGHT:
             story.right = record
         elif story and record.event == ItemRetryScheduled.kind.name:
-            seconds = float(record.fields.get("retry_seconds", 0))
-            story.next_us = record.time_us + round(seconds * 1_000_000)
+            seconds = record.fields.get("retry_seconds")
+            if isinstance(seconds, (int, float)):
+                story.next_us = record.time_us + round(seconds * 1_000_000)
 
     def _leave(self, key: tuple[str, str], story: Story | None, record: Record) -> None:
         if story:
             story.last, story.right, story.next_us = record, None, None
-            story.tries += 1
+            story.tries = max(story.tries + 1, _attempt(record))
         elif len(self._stories) < MOST:
-            self._stories[key] = Story(*key, record, record)
+            self._stories[key] = Story(*key, record, record, _attempt(record))
         else:
             self.untold += 1
+
+
+def _attempt(record: Record) -> int:
+    """Return which try a record is of, as the service counted it."""
+    return max(1, _whole(record.fields.get("attempt")))
+
+
+def _whole(value: object) -> int:
+    """Return a number that a log holds, 0 for what is none."""
+    return value if isinstance(value, int) else 0

@@ -192,7 +192,7 @@ def described(value: object) -> str:
         return "a section"
     if isinstance(value, str):
         short = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
-        return f"the text {json.dumps(short, ensure_ascii=False)}"
+        return f"the text {_quoted(short)}"
     return written(value)
 
 
@@ -202,7 +202,19 @@ def written(value: object) -> str:
         return f"[{', '.join(written(item) for item in value)}]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _RESERVED:
         return value
-    return json.dumps(value)
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """Return text in double quotes, with escapes for what cannot be seen (YAML 1.2, section 5.7)."""
+    inner = "".join(one if one.isprintable() and one not in '"\\' else _escaped(one) for one in text)
+    return f'"{inner}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return "\\n" if character == "\n" else f"\\U{ord(character):08x}"
 
 
 _PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./+-]*")

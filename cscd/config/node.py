@@ -84,12 +84,13 @@ def locate(node: Node, path: tuple[str | int, ...]) -> Place:
     return node.place
 
 
-def locate_key(node: Mapping, path: tuple[str | int, ...]) -> Place:
+def locate_key(tree: Mapping, path: tuple[str | int, ...]) -> Place:
     """Return the place of the key at the end of a path, rather than that of its value."""
+    node = tree
     for step in path[:-1]:
         inner = node.entries.get(str(step))
         if inner is None or not isinstance(inner.node, Mapping):
-            return locate(node, path)
+            return locate(tree, path)
         node = inner.node
     entry = node.entries.get(str(path[-1])) if path else None
     return entry.place if entry else node.place

@@ -20,7 +20,7 @@ def test_a_duration_is_seconds_or_has_a_unit(value: object, seconds: float) -> N
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, "", "s", "1x", "1 h", "-1", -1, "1h30m", "1e3", "١s", (1,), {}, "1.2345s"]
+    "value", [None, True, "", "s", "1x", "1 h", "-1", -1, "1h30m", "1e3", "\u0661s", (1,), {}, "1.2345s"]
 )
 def test_nothing_else_is_a_duration(value: object) -> None:
     """No sign, no second unit, no other script's digits."""
@@ -40,7 +40,7 @@ def test_a_duration_has_bounds(value: object, fits: bool) -> None:
         kind.read(value)
 
 
-@given(st.integers(0, 10**9 * 1000))
+@given(st.integers(0, 10**12 - 1))
 def test_a_duration_is_written_so_that_it_is_read_back(milliseconds: int) -> None:
     """In the largest unit that fits."""
     seconds = round(milliseconds / 1000, 3)

@@ -28,8 +28,11 @@ def test_a_plain_value_is_what_it_looks_like(text: str, value: Plain) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["yes", "no", "on", "off", "y", "N", "0644", "0x10", "0o17", "1:30", "1_000", "1e3", ".inf", ".nan", "="]
-    + ["2026-01-01", "9" * 19],
+    [
+        *("yes", "no", "on", "off", "y", "N"),
+        *("0644", "0x10", "0o17", "1:30", "1_000", "1e3", ".inf", ".nan", "9" * 19),
+        *("=", "2026-01-01"),
+    ],
 )
 def test_what_yaml_versions_disagree_about_is_text(text: str) -> None:
     """So that a key for which it is no value says so, rather than taking what was not meant."""

@@ -12,10 +12,11 @@ from typing import Final
 from cscd import age
 from cscd.age import AgeReader, X25519Identity
 from cscd.files.batch import Converter, Order
+from cscd.files.convert import Item
 from cscd.files.goal import Goal, State
 from cscd.files.lease import LeaseWatch
 from cscd.files.leftover import clean, may_be_leftover
-from cscd.files.outcome import Result
+from cscd.files.outcome import LeftAlone, Result
 from cscd.files.rewrite import Rewriter
 
 IDENTITY: Final = X25519Identity.parse(
@@ -93,6 +94,26 @@ def convert(
     finally:
         with contextlib.suppress(OSError):  # where the test has even this call fail
             os.close(fd)
+
+
+def convert_by_steps(
+    directory: Path, towards: Goal, ready: Callable[[], None], exchanged: Callable[[], None]
+) -> None:
+    """Convert the item step by step; `exchanged` is called while both versions are there."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    with LeaseWatch() as watch:
+        item = Item(fd, NAME, watch)
+        ready()
+        with contextlib.suppress(LeftAlone):
+            make = item.begin(towards, os.fstat(fd).st_dev)
+            assert make
+            item.copy(make, Rewriter(1), check=lambda: None, count=lambda _read: None)
+            os.fsync(item.new)
+            item.commit()
+            exchanged()
+            item.settle()
+            item.retire()
+        item.close()
 
 
 def next_pass(directory: Path, towards: Goal) -> None:

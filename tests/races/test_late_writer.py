@@ -12,13 +12,15 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from cscd.files import kernel
 from cscd.files.convert import Item
 from cscd.files.goal import State
 from cscd.files.lease import LeaseWatch
@@ -290,6 +292,67 @@ def test_opener_of_the_new_version_when_the_item_is_given_back(conversion: Conve
     assert clean(directory, second.name) == (flags == os.O_RDONLY)
     os.close(directory)
     assert second.exists() == (flags != os.O_RDONLY)
+
+
+def save(path: Path) -> None:
+    """Save a file as editors do."""
+    fresh = path.with_name("fresh")
+    fresh.write_bytes(b"saved\n")
+    fresh.rename(path)
+
+
+def before_exchange(monkeypatch: pytest.MonkeyPatch, number: int, happens: Callable[[], object]) -> None:
+    """Have something happen in the instant before the exchange of that number, from 1."""
+    exchange, numbers = kernel.exchange, count(1)
+
+    def interrupted(directory: int, one: str, other: str) -> None:
+        if next(numbers) == number:
+            happens()
+        exchange(directory, one, other)
+
+    monkeypatch.setattr(kernel, "exchange", interrupted)
+
+
+def test_saved_in_the_instant_of_the_exchange(
+    conversion: Conversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that an editor renames over the item just before the exchange comes out of it, and goes back."""
+    before_exchange(monkeypatch, 1, lambda: save(conversion.path))
+    with pytest.raises(LeftAlone) as left:
+        conversion.item.commit()
+    assert left.value.reason is Reason.CHANGED_MEANWHILE
+    conversion.close()
+    expect(conversion, b"saved\n", State.UNENCRYPTED)
+
+
+def test_saved_while_the_item_is_given_back(conversion: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an editor saves between two exchanges is the newest, and stays."""
+    before_exchange(monkeypatch, 2, lambda: save(conversion.path))
+    with handle(conversion.path) as fd:
+        conversion.item.commit()
+        late = arrive(conversion, fd)
+        with pytest.raises(LeftAlone):
+            conversion.item.settle()
+        conversion.close()
+        assert late.wait(10) == 0
+    expect(conversion, b"saved\n", State.UNENCRYPTED)
+
+
+def test_deleted_while_the_item_is_given_back(
+    conversion: Conversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the item is deleted just before it is given back, what the late writer has is kept beside it."""
+    before_exchange(monkeypatch, 2, conversion.path.unlink)
+    with handle(conversion.path) as fd:
+        conversion.item.commit()
+        late = arrive(conversion, fd)
+        with pytest.raises(LeftAlone) as left:
+            conversion.item.settle()
+        assert left.value.reason is Reason.KEPT_BOTH
+        conversion.close()
+        assert late.wait(10) == 0
+    assert not conversion.path.exists()
+    assert conversion.kept().read_bytes() == BEFORE + LATE
 
 
 @pytest.mark.xfail(reason="a file looked up and not yet opened is visible to nobody", strict=True)

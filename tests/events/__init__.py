@@ -1,0 +1,1 @@
+"""Tests of `cscd.events`, one module for one."""
