@@ -40,7 +40,7 @@ def _meant(text: str, now: datetime) -> datetime:
         return datetime.fromtimestamp(float(match[1]), UTC)
     if _CLOCK.fullmatch(text):
         return _local(datetime.combine(now.date(), time.fromisoformat(text.zfill(len("00:00")))))
-    return _local(datetime.fromisoformat(text))
+    return _local(datetime.fromisoformat(text.upper()))
 
 
 def _local(moment: datetime) -> datetime:

@@ -138,9 +138,9 @@ def _print_summary(records: Iterable[Record], terminal: Terminal) -> None:
     for story in told:
         _print_story(story, terminal)
     open_ones = sum(story.right is None for story in told)
-    terminal.print(f"{len(told)} items were left alone, {open_ones} of them are not known to be right now.")
+    terminal.print(f"Items left alone: {len(told)}; not known to be right now: {open_ones}.")
     if stories.untold:
-        terminal.print(f"{stories.untold} more times an item was left alone that is not named in the log.")
+        terminal.print(f"Further times that the log only counted: {stories.untold}.")
 
 
 def _print_story(story: Story, terminal: Terminal) -> None:

@@ -66,7 +66,11 @@ class Console:
 
 def moment(time_us: int, zone: tzinfo | None = None) -> datetime:
     """Return a record's time in a time zone, None for the machine's."""
-    return datetime.fromtimestamp(time_us // _MICRO, UTC).astimezone(zone)
+    utc = datetime.fromtimestamp(time_us // _MICRO, UTC)
+    try:
+        return utc.astimezone(zone)
+    except OverflowError:  # the first or last day that can be named
+        return utc
 
 
 def harmless(text: str) -> str:

@@ -124,7 +124,8 @@ def error_text(number: int | None) -> str:
     """Return what the system calls an errno, with its name; "" for none."""
     if not number:
         return ""
-    return f"{os.strerror(number)} ({errno.errorcode.get(number, number)})"
+    name = errno.errorcode.get(number)
+    return f"{os.strerror(number)} ({name})" if name else f"error {number}"
 
 
 def joined(*parts: object, by: str = ", ") -> str:

@@ -66,6 +66,10 @@ class Limiter:
         self._holding: set[Key] = set()
         self._swept = clock()
 
+    def change(self, limits: Limits) -> None:
+        """Go by other limits from now on."""
+        self._limits = limits
+
     @property
     def holding(self) -> bool:
         """Whether something was counted that has not been told yet."""

@@ -12,7 +12,7 @@
 
 An event passes through a chain of structlog processors: too fine a level is dropped first, then repetitions
 (`cscd.events.limit`); what is left becomes a record and goes to every sink. Nothing waits, and nothing raises
-for what a sink does.
+for what a sink does. Threads may share a log; a signal handler (other than asyncio's) must not use it.
 """
 
 import secrets
@@ -213,11 +213,12 @@ class Log(_Log):
             for counted in self._chain.limiter.take_counts():
                 self._chain.tell(counted)
 
-    def configure(self, sinks: Sequence[Sink], level: Level) -> None:
-        """Write to other sinks, at another level, from the next event on; closes those before."""
+    def configure(self, sinks: Sequence[Sink], level: Level, limits: Limits) -> None:
+        """Go by other settings from the next event on; closes the sinks before."""
         with self._chain.lock:
             self._chain.replace(sinks)
             self._chain.level = level
+            self._chain.limiter.change(limits)
 
     def reopen(self) -> None:
         """Open files anew, at SIGHUP. What cannot be opened stays as it is."""

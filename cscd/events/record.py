@@ -7,13 +7,14 @@
     journal      CSCD_EVENT=item_skipped  CSCD_USER=alice  CSCD_UID=1000  CSCD_PASS=5f0c…  CSCD_PATH=…
                  CSCD_REASON=open_elsewhere …  MESSAGE=…  PRIORITY=6  MESSAGE_ID=…  SYSLOG_IDENTIFIER=cscd
 
-In the journal a field with several entries is given several times, and an entry that has parts is JSON.
+In the journal a field with several entries is given several times (it keeps neither order nor duplicates),
+and an entry that has parts is JSON.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ FRAME: Final = ("time", "level", "event", "user", "uid", "pass", "message")
 """The keys that every record has, or may have; no event has a field of such a name."""
 
 _MICRO: Final = 1_000_000
+_MICROSECOND: Final = timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES: Final[Mapping[str, Callable[[str], object]]] = MappingProxyType(
     {"integer": int, "number": float, "boolean": "true".__eq__}
 )
@@ -94,15 +97,19 @@ class Record:
     @classmethod
     def from_line(cls, line: str | bytes) -> "Record":
         """Read a line of JSON. Raises ValueError if it is not one of ours."""
-        entry = json.loads(line)
+        try:
+            entry = json.loads(line)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
         try:
             name = str(entry["event"])
             time = datetime.fromisoformat(str(entry["time"]))
             level = Level.named(str(entry["level"]))
-        except (KeyError, TypeError, IndexError):
+            time_us = (time.astimezone(UTC) - _EPOCH) // _MICROSECOND
+        except (KeyError, TypeError, IndexError, OverflowError):
             raise ValueError("not a line of cscd's log") from None
         return cls(
-            round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * _MICRO),
+            time_us,
             level,
             name,
             Context(_optional(entry, "user"), _number(entry.get("uid")), _optional(entry, "pass")),

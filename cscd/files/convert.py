@@ -265,7 +265,7 @@ class Item:
         status = os.fstat(self.old)
         if _version(status) != _version(self._status):
             raise LeftAlone(Reason.CHANGED_MEANWHILE)
-        self._reopen_if_executable()
+        self._reopen_to_read()
         self._new_lease = Lease(self.new, required=lease is not None and lease.held)
         self._pair = Pair.of(self._directory, self.name, self._status, self.new)
         self._pair.link(self.new, self._newborn)
@@ -274,23 +274,29 @@ class Item:
         # version: two writers, one at each version, are two versions to keep.
         if not self._no_writer_on_old():
             raise LeftAlone(Reason.OPENED_MEANWHILE)
-        self._pair.exchange()
+        came_out = self._pair.exchange()
         self.committed_at = time.monotonic()
+        if not came_out:
+            self._give_back(Reason.CHANGED_MEANWHILE)
         if not self._no_writer_on_old():
             self._give_back(Reason.OPENED_MEANWHILE)
         self._status = os.fstat(self.old)
         if not self._metadata.still_of(self.old, self._status):
             self._give_back(Reason.CHANGED_MEANWHILE)
 
-    def _reopen_if_executable(self) -> None:
-        """Hold a program by a read-only descriptor: execve(2) refuses a file that is open for writing."""
-        if self._metadata.mode & 0o111:
-            reading = os.open(f"/proc/self/fd/{self.new}", os.O_RDONLY | os.O_CLOEXEC)
-            _close(self.new)
-            self.new = reading
+    def _reopen_to_read(self) -> None:
+        """Hold the new version by a read-only descriptor, or we would be the writer that we look for.
+
+        And execve(2) refuses a program that is open for writing.
+        """
+        reading = os.open(f"/proc/self/fd/{self.new}", os.O_RDONLY | os.O_CLOEXEC)
+        _close(self.new)
+        self.new = reading
 
     def settle(self) -> None:
         """Let those in who wait for the new version, once no writer came upon the old one.
+
+        As long as nobody does, the lease on it stays: so long the old one can still be given back.
 
         Raises `LeftAlone`, with the item as it was.
         """
@@ -302,9 +308,8 @@ class Item:
             status = os.fstat(self.new)
         except OSError as error:
             raise consequence(error) from None
-        _close(self.new)  # with it the lease goes, and whoever waits goes on
-        self.new = -1
-        self._new_lease = None
+        if self._new_lease:
+            self._watch.add(self._new_lease, yields=True)
         if status.st_mtime_ns < status.st_ctime_ns - _TICK_NS:
             self.seen = Seen(status.st_ino, status.st_ctime_ns, status.st_size)
 
@@ -318,6 +323,8 @@ class Item:
             if self._no_writer_on_old() and _version(os.fstat(self.old)) == _version(self._status):
                 self._the_pair.delete_second(self._status.st_ino)
                 return
+            if self._new_lease and self._watch.keep(self._new_lease) and self._new_lease.whole:
+                self._give_back(Reason.CHANGED_MEANWHILE)
             self._the_pair.give_back_late()
         except OSError as error:
             raise consequence(error) from None
@@ -339,10 +346,10 @@ class Item:
         superseded = pair.put_back()
         if superseded == pair.new_inode:
             self._carry_over()
-        lease = self._new_lease
-        if superseded == pair.new_inode and lease and not lease.nobody_came() and not lease.no_writer_came():
-            # Somebody else is about to write to the new version: theirs must not be lost either.
-            raise LeftAlone(Reason.KEPT_BOTH, detail=f"the other version is {pair.second}")
+            lease = self._new_lease
+            if lease and not lease.nobody_came() and not lease.no_writer_came():
+                # Somebody else is about to write to the new version: theirs must not be lost either.
+                raise LeftAlone(Reason.KEPT_BOTH, detail=f"the other version is {pair.second}")
         pair.delete_second(superseded)
         raise LeftAlone(reason)
 

@@ -69,7 +69,14 @@ class Lease:
         """Whether nobody has tried to open the file since the lease was taken."""
         if self.blind:
             return not self._seen_in_proc()
-        return not self.yielded and (not self.held or fcntl.fcntl(self.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK)
+        return not self.yielded and (not self.held or not self.knocked())
+
+    def knocked(self) -> bool:
+        """Whether somebody waits for the file to be let go; a kernel that does not tell is taken for yes."""
+        try:
+            return fcntl.fcntl(self.fd, fcntl.F_GETLEASE) != fcntl.F_WRLCK
+        except OSError:
+            return True
 
     def nobody_came(self) -> bool:
         """Ask once more whether any other descriptor is open, or waiting to be; the lease stays.
@@ -196,7 +203,7 @@ class LeaseWatch:
     @staticmethod
     def _answer(lease: Lease) -> None:
         """Give up one lease if somebody waits for it and it may yield."""
-        if not lease.held or fcntl.fcntl(lease.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK:
+        if not lease.held or not lease.knocked():
             return
         lease.broken_at = lease.broken_at or time.monotonic()
         if lease.yields:

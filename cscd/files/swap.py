@@ -44,8 +44,10 @@ class Pair:
         else:
             kernel.link_descriptor(new, self._directory, self.second)
 
-    def exchange(self) -> None:
+    def exchange(self) -> bool:
         """Put the other version under the item's name.
+
+        Returns whether the version that was read came out. Whatever else did is to be put back.
 
         Raises `Gone` or `LeftAlone`, with the directory as it was, where the name does not lead to
         the version that was read: an editor saved by rename, or the user deleted it.
@@ -60,9 +62,7 @@ class Pair:
             if error.errno == errno.EPERM:
                 raise LeftAlone(Reason.IMMUTABLE, error.errno) from None
             raise
-        if self._inode(self.second) != self.old_inode:
-            self.delete_second(self.put_back())
-            raise LeftAlone(Reason.CHANGED_MEANWHILE)
+        return self._inode(self.second) == self.old_inode
 
     def put_back(self) -> int:
         """Put what the second name leads to back under the item's name.
@@ -73,12 +73,15 @@ class Pair:
 
         Raises `LeftAlone` with KEPT_BOTH where the item's name is gone.
         """
+        try:
+            return self._put_back()
+        except (FileNotFoundError, Gone):
+            raise LeftAlone(Reason.KEPT_BOTH, detail=f"it is kept as {self.second}") from None
+
+    def _put_back(self) -> int:
         coming = self._inode(self.second)
         for _ in range(_MOST_ROUNDS):
-            try:
-                kernel.exchange(self._directory, self._name, self.second)
-            except FileNotFoundError:
-                raise LeftAlone(Reason.KEPT_BOTH, detail=f"it is kept as {self.second}") from None
+            kernel.exchange(self._directory, self._name, self.second)
             came_out = self._inode(self.second)
             if came_out in (self.new_inode, coming):
                 return came_out

@@ -29,19 +29,19 @@ from the code (`cscd/events`) by `python -m tests.events.documentation`.
 - **The journal**, natively: each field is `CSCD_` and its name in capitals, so that
   `journalctl -u cscd CSCD_USER=alice CSCD_EVENT=item_skipped` finds them. `MESSAGE` is the line for people,
   `MESSAGE_ID` stands for the event, and `journalctl -x` adds what is said here. A field with several entries
-  is given several times; an entry that has parts is JSON.
-- **A file of JSON lines**: one object for each event, with `time` (UTC), `level`, `event`, then `user`, `uid` and
-  `pass` where it has them, its own fields, and `message`. It may be rotated by logrotate in any manner.
+  is given several times, in no order; an entry that has parts is JSON.
+- **A file of JSON lines**: one object for each event, with `time` (UTC), `level`, `event`, then `user`, `uid`
+  and `pass` where it has them, its own fields, and `message`. Logrotate may rotate it in any manner.
 - **Standard output**: the same JSON lines, or lines for people.
 
 An event about a user has `user` (the name) and `uid`; what happens in a pass also has `pass`, an id that
 `cscd logs --pass ID` takes. Times are when the service learned of it.
 
-**Text from outside** (file names, names of processes) is escaped, so that no name can begin a line or speak to
-a terminal: `\\n`, `\\t`, `\\r`, `\\\\`, `\\xff` for a byte that is not UTF-8, `\\u202e` or `\\U000e0041` for a
-character that is not printable. All but cut text can be turned back into the exact name. Long text ends in
-`\\[123 more]`. Numbers are never negative and never beyond 2^63-1. What looks like an age identity is replaced
-by `[secret key removed]`; no event has a field for one.
+**Text from outside** (file names, names of processes) is escaped, so that no name can begin a line or speak
+to a terminal: `\\n`, `\\t`, `\\r`, `\\\\`, `\\xff` for a byte that is not UTF-8, `\\u202e` or `\\U000e0041`
+for a character that is not printable. All but cut text can be turned back into the exact name. Long text ends
+in `\\[123 more]`. Numbers are never negative and never beyond 2^63-1. What looks like an age identity is
+replaced by `[secret key removed]`; no event has a field for one.
 
 **Repetitions are counted.** Of one event, for one reason and one user, the first 100 are written, then one a
 minute (`logging.rate_limit`); the rest is told as a number in `suppressed`, at the latest when the pass ends.
@@ -77,7 +77,7 @@ def manual() -> str:
 def catalog() -> str:
     """The whole of `systemd/cscd.catalog`; its format: https://systemd.io/CATALOG/."""
     lines = [
-        "# What `journalctl -x` says about the events of cscd. Written from cscd/events; see docs/log-events.md.",
+        "# What `journalctl -x` says about the events of cscd. Written from cscd/events by the tests.",
         "",
     ]
     for topic in TOPICS:

@@ -1,4 +1,4 @@
-"""One instance of every event, filled by the types of its fields: with ordinary values, or with hostile ones."""
+"""One instance of every event, filled by the types of its fields with ordinary or with hostile values."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -14,10 +14,15 @@ from cscd.events.level import Level
 from cscd.events.record import FRAME
 from tests.events.samples import HOSTILE, ORDINARY, every_event, filled
 
-DESIGNED = """service_started, service_stopped, config_loaded, config_rejected, session_opened, session_closed,
+DESIGNED = (
+    """
+service_started, service_stopped, config_loaded, config_rejected, session_opened, session_closed,
 pass_started, pass_progress, pass_completed, item_encrypted, item_unencrypted, item_skipped, item_failed,
 item_retry_scheduled, state_changed, encrypt_called, key_created, key_unlocked, key_locked, watch_degraded,
-worker_started, worker_exited""".replace("\n", " ").split(", ")
+worker_started, worker_exited""".strip()
+    .replace("\n", " ")
+    .split(", ")
+)
 """The names that the design has."""
 
 SAFE_TYPES = {
@@ -42,7 +47,7 @@ def test_names_and_ids_are_unique() -> None:
 
 @events
 def test_an_event_is_whole(event: type[Event]) -> None:
-    """A fixed name, like its class; an id of 128 bits; a meaning and an advice of one sentence; fields with meaning."""
+    """Name and id are fixed; meaning and advice are a sentence each, and so is what each field holds."""
     kind = event.kind
     assert kind.name == re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
     assert re.fullmatch(r"[0-9a-f]{32}", kind.message_id)
@@ -108,7 +113,7 @@ def test_fields_do_not_clash_with_the_frame(event: type[Event]) -> None:
 
 
 def test_levels_are_as_designed() -> None:
-    """Successes of single items are debug, skips info, failures warning, and a pass has one summary at info."""
+    """Successes of single items are debug, skips info, failures warning; the summary of a pass is info."""
     levels = {name: event.kind.level for name, event in CATALOGUE.items()}
     assert levels["item_encrypted"] is levels["item_unencrypted"] is Level.DEBUG
     assert levels["item_skipped"] is levels["pass_completed"] is Level.INFO

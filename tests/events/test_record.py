@@ -112,9 +112,14 @@ SKIPPED_EVENT = ItemSkipped(path="/a", reason="open_elsewhere")
 
 @pytest.mark.parametrize(
     "line",
-    ["", "{", "[]", "3", "null", '"text"', "{}", '{"event":"x"}', '{"event":"x","time":"then","level":"info"}',
-     '{"event":"x","time":"2026-11-22","level":"loud"}', b"\xff\xfe{}"],
-)  # fmt: skip
+    [
+        *("", "{", "[]", "3", "null", '"text"', "{}", '{"event":"x"}', b"\xff\xfe{}"),
+        '{"event":"x","time":"then","level":"info"}',
+        '{"event":"x","time":"2026-11-22","level":"loud"}',
+        '{"event":"x","time":"0001-01-01T00:00:00+23:00","level":"info"}',
+        "[" * 100_000,
+    ],
+)
 def test_a_line_that_is_not_ours_is_refused(line: str | bytes) -> None:
     """With a ValueError, whatever it is."""
     with pytest.raises(ValueError, match=r"."):

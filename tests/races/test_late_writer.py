@@ -267,31 +267,49 @@ def test_mode_set_before_the_item_is_given_back(conversion: Conversion) -> None:
     expect(conversion, BEFORE + LATE, State.UNENCRYPTED)
 
 
-@pytest.mark.parametrize("flags", [os.O_RDONLY, APPEND], ids=["reader", "writer"])
-def test_opener_of_the_new_version_when_the_item_is_given_back(conversion: Conversion, flags: int) -> None:
-    """Whoever waits for the new version when it has to go reads it whole, or has what it writes kept.
-
-    A reader is taken for a writer there; what is kept for it is a leftover to the next pass.
-    """
+@contextmanager
+def waiting_for_the_new_version(conversion: Conversion, flags: int) -> Iterator[None]:
+    """Have a process wait inside open(2) for the new version; it writes, if it may, and ends."""
+    new = conversion.item.new
     code = "import os, sys; f = int(sys.argv[2]); fd = os.open(sys.argv[1], f); f and os.write(fd, b'!')"
+    command = [sys.executable, "-Ic", code, str(conversion.path), str(flags)]
+    with subprocess.Popen(command) as other:
+        wait_until(lambda: lease_of(new) != fcntl.F_WRLCK, "somebody waits for the new version")
+        yield
+        assert other.wait(10) == 0
+
+
+def test_reader_of_the_new_version_when_the_item_is_given_back(conversion: Conversion) -> None:
+    """Whoever waits to read the new version when it has to go reads it whole, and it goes."""
     with handle(conversion.path) as fd:
         conversion.item.commit()
         late = arrive(conversion, fd)
-        new = conversion.item.new
-        command = [sys.executable, "-Ic", code, str(conversion.path), str(flags)]
-        with subprocess.Popen(command) as other:
-            wait_until(lambda: lease_of(new) != fcntl.F_WRLCK, "somebody waits for the new version")
+        with waiting_for_the_new_version(conversion, os.O_RDONLY):
+            with pytest.raises(LeftAlone) as left:
+                conversion.item.settle()
+            assert left.value.reason is Reason.OPENED_MEANWHILE
+            conversion.close()
+            assert late.wait(10) == 0
+    expect(conversion, BEFORE + LATE, State.UNENCRYPTED)
+
+
+def test_writer_to_the_new_version_when_the_item_is_given_back(conversion: Conversion) -> None:
+    """Whoever waits to write to the new version when it has to go has what it writes kept."""
+    with handle(conversion.path) as fd:
+        conversion.item.commit()
+        late = arrive(conversion, fd)
+        with waiting_for_the_new_version(conversion, APPEND):
             with pytest.raises(LeftAlone) as left:
                 conversion.item.settle()
             assert left.value.reason is Reason.KEPT_BOTH
             second = conversion.kept()
             conversion.close()
-            assert (late.wait(10), other.wait(10)) == (0, 0)
+            assert late.wait(10) == 0
     assert conversion.path.read_bytes() == BEFORE + LATE
+    assert second.read_bytes().endswith(b"!")
     directory = os.open(conversion.path.parent, os.O_RDONLY)
-    assert clean(directory, second.name) == (flags == os.O_RDONLY)
+    assert not clean(directory, second.name), "it is not taken for a leftover"
     os.close(directory)
-    assert second.exists() == (flags != os.O_RDONLY)
 
 
 def save(path: Path) -> None:
