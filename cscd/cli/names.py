@@ -6,25 +6,21 @@ or hides text become escapes; and a name that is too long loses its middle.
 
 import shlex
 import unicodedata
-from types import MappingProxyType
 from typing import Final
 
-_SHORT: Final = MappingProxyType({"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\"})
-_LOWEST_STRAY: Final = 0xDC80
-_HIGHEST_STRAY: Final = 0xDCFF
-"""Where Python keeps the bytes of a name that are not UTF-8 (PEP 383): 0xDC00 and the byte."""
+from cscd.events.escape import escape, escaped
 
 _ELLIPSIS: Final = "…"
 
 
 def shown(name: str) -> str:
     """Return a name as it may be printed, on one line; different names stay different."""
-    return "".join(c if c.isprintable() and c != "\\" else _escape(c) for c in name)
+    return escape(name)
 
 
 def harmless(message: str) -> str:
     """Return a message of our own that may hold a foreign name, with backslashes left as they are."""
-    return "".join(c if c.isprintable() else _escape(c) for c in message)
+    return "".join(c if c.isprintable() else escaped(c) for c in message)
 
 
 def quoted(argument: str) -> str:
@@ -76,16 +72,6 @@ def _columns(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _escape(character: str) -> str:
-    if character in _SHORT:
-        return _SHORT[character]
-    number = ord(character)
-    if _LOWEST_STRAY <= number <= _HIGHEST_STRAY:
-        return f"\\x{number & 0xFF:02x}"
-    # \x stands for a byte that is no character, so that no character may be written like it.
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"  # noqa: PLR2004 - the widths' limit
 
 
 def _quoted_byte(byte: int) -> str:

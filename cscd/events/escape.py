@@ -9,7 +9,7 @@ line, speak to a terminal, reorder what is around it, or be mistaken for another
     \[123 more]        at the end: so many characters were cut off
 
 Everything else stands for itself, so that `unescape` finds the one name that was meant. `cscd.cli.names`
-shows names to people in the same way.
+shows names to people by the same rules.
 """
 
 import re
@@ -60,7 +60,7 @@ def escape(text: str) -> str:
     """Return text on one line, without control; different texts stay different."""
     if text.isprintable() and "\\" not in text:
         return text
-    return "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in text)
+    return "".join(c if c.isprintable() and c != "\\" else escaped(c) for c in text)
 
 
 def unescape(text: str) -> str:
@@ -72,7 +72,8 @@ def unescape(text: str) -> str:
     return _ESCAPE.sub(_meant, text)
 
 
-def _escaped(character: str) -> str:
+def escaped(character: str) -> str:
+    """Return the escape for one character that cannot stand for itself."""
     if character in _SHORT:
         return _SHORT[character]
     number = ord(character)
