@@ -370,8 +370,8 @@ class Item:
             self._pair.discard()
         for lease in (self._old_lease, self._new_lease):
             if lease:
-                self._watch.drop(lease)
-        for fd in (self.old, self.new):
+                self._watch.keep(lease)
+        for fd in (self.old, self.new):  # the leases go with them
             if fd >= 0:
                 _close(fd)
         self.old = self.new = -1

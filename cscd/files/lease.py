@@ -175,16 +175,10 @@ class LeaseWatch:
                 self._leases.discard(lease)
 
     def keep(self, lease: Lease) -> bool:
-        """Take a lease out of the watch to decide about it; False if it had to be given up."""
+        """Take a lease out of the watch, to decide about it or to close its file; False if given up."""
         with self._lock:
             self._leases.discard(lease)
             return not lease.yielded
-
-    def drop(self, lease: Lease) -> None:
-        """Release a lease and forget it."""
-        with self._lock:
-            self._leases.discard(lease)
-            lease.release()
 
     def must_stop(self, lease: Lease) -> bool:
         """Whether a conversion under this lease must stop now: given up, or about to be taken away."""
