@@ -70,6 +70,7 @@ class Item:
         "_directory",
         "_inode",
         "_metadata",
+        "_new_inode",
         "_new_lease",
         "_newborn",
         "_old_lease",
@@ -225,8 +226,10 @@ class Item:
             rewrite = make()
             check_room(self.old, rewrite.new_size)
             self.new = self._create()
+            fresh = os.fstat(self.new)
+            self._new_inode = fresh.st_ino
             rewriter.run(rewrite, self.old, self.new, check=check_all, count=count)
-            self._metadata.give(self.new)
+            self._metadata.give(self.new, fresh)
         except NoMatchError:
             raise LeftAlone(Reason.NO_IDENTITY) from None
         except AgeError as error:
@@ -267,7 +270,7 @@ class Item:
             raise LeftAlone(Reason.CHANGED_MEANWHILE)
         self._reopen_to_read()
         self._new_lease = Lease(self.new, required=lease is not None and lease.held)
-        self._pair = Pair.of(self._directory, self.name, self._status, self.new)
+        self._pair = Pair.of(self._directory, self.name, self._status, self._new_inode)
         self._pair.link(self.new, self._newborn)
         self._newborn = ""
         # Asked right before the exchange, and right after it while hardly anybody can have met the new
@@ -276,11 +279,11 @@ class Item:
             raise LeftAlone(Reason.OPENED_MEANWHILE)
         came_out = self._pair.exchange()
         self.committed_at = time.monotonic()
-        if not came_out:
+        if came_out.st_ino != status.st_ino:
             self._give_back(Reason.CHANGED_MEANWHILE)
         if not self._no_writer_on_old():
             self._give_back(Reason.OPENED_MEANWHILE)
-        self._status = os.fstat(self.old)
+        self._status = came_out
         if not self._metadata.still_of(self.old, self._status):
             self._give_back(Reason.CHANGED_MEANWHILE)
 
@@ -357,7 +360,7 @@ class Item:
         """Give the old version the mode and attributes set on the new one while that had the name."""
         status = os.fstat(self.new)
         if not replace(self._metadata, size=status.st_size).still_of(self.new, status):
-            Metadata.of(self.new, status).give(self.old)
+            Metadata.of(self.new, status).give(self.old, os.fstat(self.old))
 
     # -- the end -------------------------------------------------------------------------------
 

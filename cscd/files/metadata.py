@@ -71,8 +71,8 @@ class Metadata:
             and _attributes(fd) == self.attributes
         )
 
-    def give(self, fd: int) -> None:
-        """Make a file that is complete otherwise carry this metadata.
+    def give(self, fd: int, status: os.stat_result) -> None:
+        """Make a file that is complete otherwise carry this metadata; `status` says whose `fd` is now.
 
         Order matters: changing the group clears setuid and setgid, setting an ACL changes the mode,
         and anything may touch the times.
@@ -80,15 +80,14 @@ class Metadata:
         Raises `LeftAlone` with METADATA where some of it cannot be reproduced.
         """
         try:
-            self._give(fd)
+            self._give(fd, status)
         except PermissionError as error:
             number = error.errno or errno.EPERM
             detail = f"{os.strerror(number)} when copying its group, ACL or attributes"
             raise LeftAlone(Reason.METADATA, number, detail) from None
 
-    def _give(self, fd: int) -> None:
-        mine = os.fstat(fd)
-        if mine.st_gid != self.gid or mine.st_uid != self.uid:
+    def _give(self, fd: int, status: os.stat_result) -> None:
+        if status.st_gid != self.gid or status.st_uid != self.uid:
             os.fchown(fd, self.uid, self.gid)
         self._give_attributes(fd)
         os.fchmod(fd, stat.S_IMODE(self.mode))

@@ -33,9 +33,9 @@ class Pair:
         self.new_inode = says.new_inode
 
     @classmethod
-    def of(cls, directory: int, name: str, old: os.stat_result, new: int) -> Self:
-        """Plan the pair of an item as it was read, and the descriptor of its other version."""
-        return cls(directory, name, SecondName.of(old, os.fstat(new).st_ino))
+    def of(cls, directory: int, name: str, old: os.stat_result, new_inode: int) -> Self:
+        """Plan the pair of an item as it was read, and the inode of its other version."""
+        return cls(directory, name, SecondName.of(old, new_inode))
 
     def link(self, new: int, newborn: str) -> None:
         """Give the other version the second name; `newborn` is the name it has, "" if none."""
@@ -44,10 +44,10 @@ class Pair:
         else:
             kernel.link_descriptor(new, self._directory, self.second)
 
-    def exchange(self) -> bool:
+    def exchange(self) -> os.stat_result:
         """Put the other version under the item's name.
 
-        Returns whether the version that was read came out. Whatever else did is to be put back.
+        Returns the status of what came out. Unless it is the version that was read, it is to be put back.
 
         Raises `Gone` or `LeftAlone`, with the directory as it was, where the name does not lead to
         the version that was read: an editor saved by rename, or the user deleted it.
@@ -62,7 +62,7 @@ class Pair:
             if error.errno == errno.EPERM:
                 raise LeftAlone(Reason.IMMUTABLE, error.errno) from None
             raise
-        return self._inode(self.second) == self.old_inode
+        return self._status(self.second)
 
     def put_back(self) -> int:
         """Put what the second name leads to back under the item's name.
@@ -130,7 +130,11 @@ class Pair:
 
     def _inode(self, name: str) -> int:
         """Return the inode number under a name of the directory; `Gone` if there is none."""
+        return self._status(name).st_ino
+
+    def _status(self, name: str) -> os.stat_result:
+        """Return what stat(2) says of a name of the directory; `Gone` if there is none."""
         try:
-            return os.stat(name, dir_fd=self._directory, follow_symlinks=False).st_ino
+            return os.stat(name, dir_fd=self._directory, follow_symlinks=False)
         except FileNotFoundError:
             raise Gone from None

@@ -21,7 +21,7 @@ class Scene:
         os.write(self.new, b"new")
         old = self.item.stat()
         os.utime(self.new, ns=(old.st_atime_ns, old.st_mtime_ns))
-        self.pair = Pair.of(self.fd, "item", old, self.new)
+        self.pair = Pair.of(self.fd, "item", old, os.fstat(self.new).st_ino)
         self.second = directory / self.pair.second
 
     def link(self) -> "Scene":
