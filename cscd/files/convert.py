@@ -33,7 +33,6 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NoReturn
 
 from cscd.errors import AgeError, NoMatchError
@@ -359,7 +358,7 @@ class Item:
     def _carry_over(self) -> None:
         """Give the old version the mode and attributes set on the new one while that had the name."""
         status = os.fstat(self.new)
-        if not replace(self._metadata, size=status.st_size).still_of(self.new, status):
+        if not self._metadata._replace(size=status.st_size).still_of(self.new, status):
             Metadata.of(self.new, status).give(self.old, os.fstat(self.old))
 
     # -- the end -------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ because Linux has no call to set them: the time of birth and the change time.
 import errno
 import os
 import stat
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from cscd.files import kernel
 from cscd.files.outcome import LeftAlone, Reason
@@ -20,15 +19,15 @@ _ALIASES: Final = ("trusted.SGI_ACL_FILE", "trusted.SGI_ACL_DEFAULT")
 
 def _attributes(fd: int) -> dict[str, bytes]:
     try:
-        return {name: os.getxattr(fd, name) for name in os.listxattr(fd) if name not in _ALIASES}
+        names = os.listxattr(fd)  # of most files there are none
+        return {name: os.getxattr(fd, name) for name in names if name not in _ALIASES} if names else {}
     except OSError as error:
         if error.errno in (errno.EOPNOTSUPP, errno.ENODATA):
             return {}
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """The metadata of an open file, as it was before anything of ours touched it."""
 
     mode: int
@@ -99,6 +98,8 @@ class Metadata:
     def _give_attributes(self, fd: int) -> None:
         """Copy attributes and ACLs, and remove what the directory's defaults gave the new file."""
         present = _attributes(fd)
+        if present == self.attributes:
+            return
         for name in present.keys() - self.attributes.keys():
             os.removexattr(fd, name)
         for name, value in self.attributes.items():
