@@ -323,7 +323,7 @@ class Item:
         try:
             # First who is there, then what they did: without leases somebody may write and leave between.
             if self._no_writer_on_old() and _version(os.fstat(self.old)) == _version(self._status):
-                self._the_pair.delete_second(self._status.st_ino)
+                self._the_pair.delete_old()
                 return
             if self._new_lease and self._watch.keep(self._new_lease) and self._new_lease.whole:
                 self._give_back(Reason.CHANGED_MEANWHILE)

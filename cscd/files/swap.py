@@ -118,6 +118,16 @@ class Pair:
         finally:
             os.close(fd)
 
+    def delete_old(self) -> None:
+        """Delete the old version, which has just been seen unchanged.
+
+        Its change time and its one link say that nobody has moved the second name or put a file there.
+        """
+        try:
+            os.unlink(self.second, dir_fd=self._directory)
+        except FileNotFoundError:
+            return
+
     def delete_second(self, inode: int) -> None:
         """Delete the second name if it leads to the inode expected, and only then."""
         with contextlib.suppress(FileNotFoundError, Gone):
