@@ -63,6 +63,8 @@ class Stanza:
         if not _ARGUMENTS.fullmatch(arguments) or arguments.count(" ") != len(self.args) - 1:
             raise ValueError(f"not the arguments of a stanza: {self.args!r}")
         text = b64.encode(self.body)
+        if len(text) < _COLUMNS:
+            return b"-> %b\n%b\n" % (arguments.encode("ascii"), text)
         # The range goes one past the end: a body that fills its last line is followed by an empty one.
         lines = [text[at : at + _COLUMNS] for at in range(0, len(text) + 1, _COLUMNS)]
         return b"-> %b\n%b\n" % (arguments.encode("ascii"), b"\n".join(lines))
