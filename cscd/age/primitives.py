@@ -1,11 +1,11 @@
 """The three primitives that every part of age is put together from: HKDF, HMAC and file key wrapping."""
 
-import hmac
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from cscd.errors import HeaderError
@@ -37,7 +37,9 @@ def hkdf(ikm: bytes, salt: bytes, info: bytes) -> bytes:
 
 def header_mac(file_key: bytes, covered: bytes) -> bytes:
     """Return the 32-byte MAC of the header bytes `covered`, which end with ``---`` ("Header MAC")."""
-    return hmac.digest(hkdf(file_key, b"", b"header"), covered, "sha256")
+    mac = HMAC(hkdf(file_key, b"", b"header"), _SHA256)
+    mac.update(covered)
+    return mac.finalize()
 
 
 def wrap(wrap_key: bytes, file_key: bytes) -> bytes:
