@@ -386,8 +386,10 @@ class Item:
 
 def _close(fd: int) -> None:
     """Close a descriptor. It is closed even if that fails (close(2)); what we wrote was synced before."""
-    with contextlib.suppress(OSError):
+    try:
         os.close(fd)
+    except OSError:
+        return
 
 
 def _version(status: os.stat_result) -> tuple[int, ...]:
