@@ -40,6 +40,9 @@ from cscd.worker.tasks import (
 
 #: Seconds between two progress messages: often enough for a bar that moves.
 _TELL_EVERY: Final = 0.1
+#: Objects made and not freed between two looks for cycles. The items of a batch are as many, and none is a
+#: cycle; the exceptions of items left alone may be.
+_COLLECT_EVERY: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,5 +197,6 @@ def run_converter(assignment: Assignment, pipe: Connection, parent: int) -> None
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.freeze()  # what the pass has made lives as long as we do; looking through it only copies its pages
+    gc.set_threshold(_COLLECT_EVERY)
     with LeaseWatch() as watch:
         ConverterProcess(assignment, pipe, watch).run()
