@@ -25,8 +25,8 @@ SEGMENT: Final = _CHUNKS * CHUNK
 _SEALED_SEGMENT: Final = _CHUNKS * (CHUNK + TAG)
 _PAGE: Final = 4096
 _ZEROS: Final = bytes(CHUNK)
-#: Files from this size on are worth a second thread.
-_THREADS_PAY: Final = 4 * SEGMENT
+#: Files from this size on are worth a second thread. Smaller ones are many, and each process has its own.
+_THREADS_PAY: Final = 32 * SEGMENT
 
 
 class Buffers:
