@@ -6,6 +6,7 @@ Little is imported here: each sub-command is a module that is only loaded when i
 
 import argparse
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -60,6 +61,7 @@ def entry() -> int:
     except KeyboardInterrupt:
         terminal.say("interrupted")
         code = ExitCode.CANCELLED
+    gc.freeze()  # all of it ends with the process: the interpreter need not search it for cycles before
     return _flushed(code, terminal)
 
 
