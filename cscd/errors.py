@@ -9,11 +9,13 @@
     │   │   └── ArmorError   the ASCII armor around the file is not strict
     │   ├── MacError         the header does not belong to the file key it wraps
     │   ├── NoMatchError     well formed, but none of the identities fits
+    │   │   └── PassphraseError   it takes a passphrase, and none was given or not the right one
     │   └── PayloadError     truncated, extended, reordered or altered content
     ├── KeyFormatError       a recipient, an identity or a file of them is not one
-    ├── KeyFileError         a key file that must not be used as it stands (owner, mode, missing)
+    ├── KeyFileError         a key file is missing, cannot be read or written, or must not be used
     ├── BusyError            another pass is at work on the same tree
-    ├── TargetError          a directory to work on cannot be used at all
+    ├── WorkersDiedError     the processes that do the work of a pass were all killed
+    ├── TargetError          a file or directory given cannot be worked on at all
     ├── NotEncryptedError    a file that was to be decrypted is no age file
     ├── ConfigError          the configuration is wrong; what was in force stays in force
     ├── AccountError         a user's name or home directory makes no path; that user has no cache
@@ -54,6 +56,10 @@ class NoMatchError(AgeError):
     """None of the identities given opens this file."""
 
 
+class PassphraseError(NoMatchError):
+    """The file takes a passphrase, and none was given or not the right one."""
+
+
 class PayloadError(AgeError):
     """The payload is truncated, extended, reordered or altered."""
 
@@ -63,15 +69,22 @@ class KeyFormatError(CscdError):
 
 
 class KeyFileError(CscdError):
-    """A key file exists but must not be used: its owner, mode or type is wrong."""
+    """A key file, or the state directory, cannot be used.
+
+    It is missing, cannot be read, made or written, or must not be used: its owner, mode or type is wrong.
+    """
 
 
 class BusyError(CscdError):
     """Another pass is at work on the same tree."""
 
 
+class WorkersDiedError(CscdError):
+    """The processes that do the work of a pass were all killed; what they had done is whole."""
+
+
 class TargetError(CscdError):
-    """A directory given to a pass cannot be worked on at all."""
+    """A directory given to a pass or a demonstration, or a file to be looked at, cannot be worked on."""
 
 
 class NotEncryptedError(CscdError):

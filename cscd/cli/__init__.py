@@ -1,7 +1,8 @@
 """The command line: arguments, output, exit codes.
 
 ==============  ======================================================================================
-`main`          finds the sub-command and runs it
+`main`          the console script
+`commands`      finds the sub-command and runs it
 `recheck`       ``cscd recheck``: one pass over each directory
 `cat`           ``cscd cat``
 `inspect`       ``cscd inspect``
@@ -17,6 +18,7 @@ Behind them:
 `terminal`      standard output and standard error
 `names`         foreign text made fit to be shown
 `quantities`    sizes, times and counts
+`holders`       who has an item open
 `keyring`       the keys that the arguments ask for
 `trees`         the directories that a pass works on
 `interrupts`    SIGINT and its like

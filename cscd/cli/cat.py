@@ -20,9 +20,14 @@ from cscd.cli.exitcodes import ExitCode, gravest
 from cscd.cli.failure import explain
 from cscd.cli.passphrase import AskedPassphrase
 from cscd.cli.terminal import Terminal
-from cscd.errors import CancelledError, CscdError, NoMatchError, NotEncryptedError, OutputError
-from cscd.keys import StateDirectory
-from cscd.keys.directory import default_path
+from cscd.errors import (
+    CancelledError,
+    CscdError,
+    NoMatchError,
+    NotEncryptedError,
+    OutputError,
+    PassphraseError,
+)
 
 STDIN: Final = "-"
 _LOOK: Final = 32
@@ -48,7 +53,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     """Print one file after the other; one that fails does not stop the next."""
-    identities, kept_at = identities_for(arguments)
+    identities, kept_at = keyring.for_opening(arguments)
     codes = []
     for path in arguments.files:
         try:
@@ -62,31 +67,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     return gravest(codes)
 
 
-def identities_for(arguments: argparse.Namespace) -> tuple[Sequence[Identity], str]:
-    """Return the identities to decrypt with, and where one was looked for in vain, else "".
-
-    Raises KeyFileError and KeyFormatError for a file of them that cannot be used.
-    """
-    if arguments.identity:
-        return keyring.for_decrypting(arguments, None).identities, ""
-    path = default_path(os.environ)
-    try:
-        directory = StateDirectory.open(path)
-    except FileNotFoundError:
-        return (), path
-    try:
-        identities = keyring.for_decrypting(arguments, directory).identities
-    finally:
-        directory.close()
-    return identities, "" if identities else path
-
-
 def _told(path: str, error: CscdError | OSError, kept_at: str) -> str:
     """Say what is wrong with a file, and what to do."""
     if isinstance(error, OSError):
         return explain(error).message if error.filename else f"{path}: {explain(error).message}"
     hint = ""
-    if kept_at and isinstance(error, NoMatchError) and not error.__cause__:
+    if kept_at and isinstance(error, NoMatchError) and not isinstance(error, PassphraseError):
         hint = f"; no identity is kept in {kept_at}, so give one: --identity FILE"
     return f"{path}: {error}{hint}"
 
@@ -127,8 +113,10 @@ class _Printer:
     def _print_stream(self, file: Source) -> None:
         """Print what comes through a pipe, or in armor."""
         intake = Intake(file)
+        if not intake.peek(1):
+            return  # a pass leaves what is empty as it is, so that there is nothing to decrypt
         if not looks_like_age(intake.peek(_LOOK)) and not is_armored(intake):
-            raise NotEncryptedError("not an age file: nothing to decrypt (cat prints it as it is)")
+            raise NotEncryptedError("not an age file: nothing to decrypt (cat(1) prints it as it is)")
         with contextlib.suppress(CancelledError):
             decrypt_stream(_Rest(intake), self, self._identities, keep_going=self._wants_more)
 

@@ -22,6 +22,7 @@ from cscd.errors import (
     NotEncryptedError,
     OutputError,
     TargetError,
+    WorkersDiedError,
 )
 
 _CODES: Final = (
@@ -30,6 +31,7 @@ _CODES: Final = (
     (KeyFormatError, ExitCode.KEY),
     (KeyFileError, ExitCode.KEY),
     (BusyError, ExitCode.BUSY),
+    (WorkersDiedError, ExitCode.SYSTEM),
     (TargetError, ExitCode.TARGET),
     (NotEncryptedError, ExitCode.NOT_ENCRYPTED),
     (ConfigError, ExitCode.CONFIGURATION),

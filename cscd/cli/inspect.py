@@ -1,22 +1,20 @@
 """``cscd inspect``: what files are, without changing or printing what they hold."""
 
 import argparse
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
-from cscd.age import X25519Identity, key_id
+from cscd.age import key_id
+from cscd.age.scrypt import STANZA as SCRYPT
 from cscd.cli import keyring
 from cscd.cli.exitcodes import ExitCode, gravest
 from cscd.cli.failure import explain
-from cscd.cli.inspection import FileReport, Keys, inspect
+from cscd.cli.inspection import NO_IDENTITY, FileReport, Keys, inspect
 from cscd.cli.names import harmless, shown
 from cscd.cli.passphrase import AskedPassphrase
 from cscd.cli.report import Count, Model, Name
 from cscd.cli.terminal import Style, Terminal
 from cscd.errors import CscdError
-from cscd.keys import StateDirectory
-from cscd.keys.directory import default_path
 
 _STATES = {
     "empty": "empty: holds nothing to protect",
@@ -54,7 +52,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     """Look at one file after the other; one that cannot be read does not stop the next."""
-    identities = _identities(arguments)
+    identities, _ = keyring.for_opening(arguments)
     key_ids = frozenset(key_id(identity.recipient) for identity in identities)
     reports, codes = [], []
     for path in arguments.files:
@@ -81,20 +79,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
         )
         terminal.print(whole.model_dump_json(indent=2))
     return code
-
-
-def _identities(arguments: argparse.Namespace) -> Sequence[X25519Identity]:
-    """Return the identities given, or the kept one, or none."""
-    if arguments.identity:
-        return keyring.for_decrypting(arguments, None).identities
-    try:
-        directory = StateDirectory.open(default_path(os.environ))
-    except FileNotFoundError:
-        return ()
-    try:
-        return keyring.for_decrypting(arguments, directory).identities
-    finally:
-        directory.close()
 
 
 def _code(report: FileReport, *, verify: bool) -> ExitCode:
@@ -124,10 +108,20 @@ def _lines(report: FileReport) -> Iterator[str]:
         yield f"key {report.key_id}{whose}"
     if report.opens is not None:
         yield "your identity opens it" if report.opens else "your identity does not open it"
+    elif _untried(report):
+        yield NO_IDENTITY
     if report.state is not None:
         yield _sizes(report)
+    if report.sparse:
+        yield "its content had holes, which unencrypting restores"
     if report.verified:
         yield "verified: every chunk is genuine"
+
+
+def _untried(report: FileReport) -> bool:
+    """Whether no identity was tried on a file that could take one; an error tells so itself."""
+    takes_one = report.state in ("encrypted", "age") and SCRYPT not in report.recipients
+    return takes_one and report.opens is None and not report.error
 
 
 def _sizes(report: FileReport) -> str:

@@ -15,10 +15,12 @@ from cscd.age.armor import ArmorReader, is_armored
 from cscd.age.intake import Intake
 from cscd.age.marker import STANZA
 from cscd.cli.report import Count, Model, Name
-from cscd.errors import AgeError, NoMatchError, TargetError
+from cscd.errors import AgeError, NoMatchError, PassphraseError, TargetError
 
 State = Literal["empty", "plain", "encrypted", "age", "damaged"]
 
+NO_IDENTITY: Final = "no identity is kept or given that could open it (--identity FILE)"
+_ALTERED: Final = "it names your key, which does not open it: its header has been altered"
 _LOOK: Final = 4096
 _PIECE: Final = 65536
 
@@ -149,6 +151,9 @@ class _Inspection:
         try:
             age.unlock(header, self._keys.identities)
         except NoMatchError:
+            if report.own_key:
+                altered = {"state": "damaged", "error": _ALTERED, "opens": False}
+                return report.model_copy(update=altered)
             opens = False
         except AgeError as error:
             return report.model_copy(update={"state": "damaged", "error": str(error)})
@@ -166,7 +171,10 @@ class _Inspection:
             else:
                 AgeReader(self._fd, self._size, identities).verify()
         except NoMatchError as error:
-            return report.model_copy(update={"opens": False, "error": str(error)})
+            if self._keys.identities:
+                return report.model_copy(update={"opens": False, "error": str(error)})
+            why = str(error) if isinstance(error, PassphraseError) else NO_IDENTITY
+            return report.model_copy(update={"error": why})
         except AgeError as error:
             failed = {"state": "damaged", "error": str(error), "opens": True, "verified": False}
             return report.model_copy(update=failed)

@@ -1,6 +1,7 @@
 """The keys that the arguments ask for: files named, recipients spelled out, or the kept identity."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,8 @@ from cscd.age import X25519Identity, X25519Recipient, key_id, parse_recipient
 from cscd.cli.terminal import Terminal
 from cscd.errors import KeyFileError, KeyFormatError
 from cscd.files.goal import Goal, State
-from cscd.keys import KeyFile, StateDirectory, keep, kept, read_identities, read_recipients
+from cscd.keys import KeptIdentity, KeyFile, StateDirectory, keep, kept, read_identities, read_recipients
+from cscd.keys.directory import default_path
 
 
 @dataclass(slots=True)
@@ -59,10 +61,13 @@ def add_identity_option(parser: argparse.ArgumentParser, purpose: str) -> None:
     )
 
 
-def for_encrypting(arguments: argparse.Namespace, directory: StateDirectory, terminal: Terminal) -> Keyring:
+def for_encrypting(
+    arguments: argparse.Namespace, directory: StateDirectory | None, terminal: Terminal
+) -> Keyring:
     """Return the recipients to encrypt to: those given, or else of the kept identity, made if need be.
 
-    Those of identity files come first, so that the first one names the user in the marker.
+    Those of identity files come first, so that the first one names the user in the marker. Without a state
+    directory, as a dry run may be, the identity is made for this time only.
     """
     keyring = Keyring()
     keyring.add_identities(arguments.identity)
@@ -72,8 +77,13 @@ def for_encrypting(arguments: argparse.Namespace, directory: StateDirectory, ter
         file, recipients = read_recipients(path)
         keyring.files.append(file)
         keyring.recipients += recipients
-    if not keyring.recipients:
+    if keyring.recipients:
+        return keyring
+    if directory and not arguments.dry_run:
         _use_kept(keyring, directory, terminal)
+    elif not (directory and keyring.add_kept(directory)):
+        _use_another(keyring, directory, terminal)
+    keyring.recipients += [identity.recipient for identity in keyring.identities]
     return keyring
 
 
@@ -86,6 +96,31 @@ def for_decrypting(arguments: argparse.Namespace, directory: StateDirectory | No
     return keyring
 
 
+def for_opening(arguments: argparse.Namespace) -> tuple[Sequence[X25519Identity], str]:
+    """Return the identities to open files with, and where one was looked for in vain, else "".
+
+    They are those given, or else the kept one, or none. Raises KeyFileError and KeyFormatError for a file of
+    them that cannot be used.
+    """
+    if arguments.identity:
+        return for_decrypting(arguments, None).identities, ""
+    found, path = look_for_kept()
+    return (found.identities, "") if found else ((), path)
+
+
+def look_for_kept() -> tuple[KeptIdentity | None, str]:
+    """Return the kept identity, if there is one, and the path of the state directory; makes neither."""
+    path = default_path(os.environ)
+    try:
+        directory = StateDirectory.open(path)
+    except FileNotFoundError:
+        return None, path
+    try:
+        return kept(directory), path
+    finally:
+        directory.close()
+
+
 def require_identity(keyring: Keyring, path: str) -> None:
     """Raise KeyFileError where there is nothing to decrypt with; `path` is the state directory."""
     if not keyring.identities:
@@ -93,13 +128,31 @@ def require_identity(keyring: Keyring, path: str) -> None:
 
 
 def _use_kept(keyring: Keyring, directory: StateDirectory, terminal: Terminal) -> None:
+    knew_trees = directory.knows_trees()
     found = keep(directory)
     keyring.files.append(found.file)
     keyring.identities += found.identities
-    keyring.recipients += [identity.recipient for identity in found.identities]
     if found.made:
         terminal.say(f"your new identity is in {found.file.path}")
         terminal.say("keep a copy in a safe place: without it, nobody can read your encrypted files")
+        if knew_trees:
+            _warn_of_loss(directory, terminal)
+
+
+def _use_another(keyring: Keyring, directory: StateDirectory | None, terminal: Terminal) -> None:
+    """Take an identity that nobody keeps, for a pass that only looks: it stands for the one to be made."""
+    keyring.identities.append(X25519Identity.generate())
+    terminal.say("no identity is kept yet; without --dry-run one is made")
+    if directory and directory.knows_trees():
+        _warn_of_loss(directory, terminal)
+
+
+def _warn_of_loss(directory: StateDirectory, terminal: Terminal) -> None:
+    """Warn where passes were done before and no identity is left of them; they may have been given one."""
+    terminal.say(
+        f"warning: earlier passes left an index in {directory.path}, but no identity; if one was kept there,"
+        " it is gone, and what was encrypted to it needs a copy of it"
+    )
 
 
 def _recipient(text: str) -> X25519Recipient:

@@ -1,17 +1,16 @@
 """``cscd keys``: the key that this user's files are encrypted to."""
 
 import argparse
-import os
 from typing import Literal
 
 from cscd.age import key_id
+from cscd.cli import keyring
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.names import shown
 from cscd.cli.report import Model, Name
 from cscd.cli.terminal import Terminal
 from cscd.errors import KeyFileError
-from cscd.keys import KeptIdentity, StateDirectory, kept
-from cscd.keys.directory import default_path
+from cscd.keys import KeptIdentity
 
 
 class KeyReport(Model):
@@ -75,17 +74,7 @@ def _show(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
 
 def _kept() -> KeptIdentity:
     """Return the kept identity; KeyFileError where there is none yet."""
-    path = default_path(os.environ)
-    found = None
-    try:
-        directory = StateDirectory.open(path)
-    except FileNotFoundError:
-        pass
-    else:
-        try:
-            found = kept(directory)
-        finally:
-            directory.close()
+    found, path = keyring.look_for_kept()
     if found is None:
         raise KeyFileError(f"no identity is kept in {path} yet; the first `cscd recheck DIR` makes one")
     return found

@@ -54,6 +54,18 @@ def fitted(text: str, columns: int) -> str:
     return _first(text, columns - 1 - width(end)) + _ELLIPSIS + end
 
 
+def wrapped(text: str, columns: int) -> list[str]:
+    """Return printable text on lines of at most so many columns; only a word that is longer takes more."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and width(longer) > columns:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
 def _first(text: str, columns: int) -> str:
     taken = 0
     for at, character in enumerate(text):

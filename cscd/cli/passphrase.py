@@ -1,5 +1,6 @@
 """Asking for a passphrase at the terminal, only when a file turns out to need one."""
 
+import contextlib
 import errno
 import getpass
 import os
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from cscd.age import ScryptIdentity, Stanza
 from cscd.age.scrypt import STANZA
 from cscd.cli.names import shown
-from cscd.errors import NoMatchError
+from cscd.errors import PassphraseError
 
 
 class AskedPassphrase:
@@ -21,7 +22,7 @@ class AskedPassphrase:
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
         """Return the file key if the passphrase fits, None if the file takes none.
 
-        Raises NoMatchError where nobody can be asked or the passphrase is wrong, HeaderError for a
+        Raises PassphraseError where nobody can be asked or the passphrase is wrong, HeaderError for a
         malformed stanza or one that asks for more work than we grant.
         """
         if not stanzas or stanzas[0].type != STANZA:
@@ -29,7 +30,7 @@ class AskedPassphrase:
         identity = ScryptIdentity(self._ask())
         file_key = identity.unwrap(stanzas)
         if file_key is None:
-            raise NoMatchError("the passphrase is wrong")
+            raise PassphraseError("the passphrase is wrong")
         return file_key
 
     def _ask(self) -> bytes:
@@ -38,9 +39,19 @@ class AskedPassphrase:
         except OSError as error:
             if error.errno not in (errno.ENXIO, errno.ENOENT, errno.ENOTTY, errno.EACCES, errno.EIO):
                 raise
-            raise NoMatchError("it takes a passphrase, and there is no terminal to ask for it") from None
+            raise PassphraseError("it takes a passphrase, and there is no terminal to ask for it") from None
         prompt = f"Passphrase for {shown(self._path)}: "
         try:
             return getpass.getpass(prompt).encode("utf-8", "surrogateescape")
+        except KeyboardInterrupt:
+            _end_line()
+            raise
         except EOFError:
-            raise NoMatchError("it takes a passphrase, and none was given") from None
+            _end_line()
+            raise PassphraseError("it takes a passphrase, and none was given") from None
+
+
+def _end_line() -> None:
+    """End the line of a prompt that was not answered, so that the next message begins on its own."""
+    with contextlib.suppress(OSError), open("/dev/tty", "wb", buffering=0) as tty:
+        tty.write(b"\n")

@@ -8,11 +8,12 @@ import time
 from typing import Final
 
 from cscd.cli import quantities
+from cscd.cli.holders import because, holder
 from cscd.cli.interrupts import Interrupts
-from cscd.cli.names import fitted, harmless, shown, width
+from cscd.cli.names import fitted, shown, width
 from cscd.cli.pace import Pace
 from cscd.cli.terminal import ERR, Terminal
-from cscd.files.outcome import Lasting, Result
+from cscd.files.outcome import Lasting
 from cscd.worker.recheck import Waiting
 from cscd.worker.tally import Tally
 
@@ -52,7 +53,7 @@ class Progress:
         interactive = self._terminal.interactive
         self._next = now + (DRAW_EVERY if interactive else SAY_EVERY)
         self._pace.note(now, tally)
-        columns = Terminal.columns(ERR) - 1 if interactive else 0
+        columns = self._terminal.columns(ERR) - 1 if interactive else 0
         line = waiting_line(waiting, now, columns) if waiting else self._line(tally, columns)
         if interactive:
             self._terminal.draw(f"\r{line}{_ERASE_REST}")
@@ -114,22 +115,6 @@ def waiting_line(waiting: Waiting, now: float, columns: int) -> str:
         if room >= min(width(name), _LEAST_NAME):
             return f"{before}{fitted(name, room)}{after}"
     return fitted(f"waiting {rest}{stop}: {name}", columns)
-
-
-def because(result: Result) -> str:
-    """Say why an item is not done, with its holder if that is known."""
-    who = holder(result)
-    if who:
-        return f"open in {who}"
-    return result.reason.meaning if result.reason else ""
-
-
-def holder(result: Result) -> str:
-    """Name the processes that have an item open: ``vim (pid 123)``."""
-    names = [f"{harmless(each.command)} (pid {each.pid})" for each in result.holders]
-    if len(names) > 2:  # noqa: PLR2004 - more would not fit beside a file's name
-        return f"{names[0]} and {len(names) - 1} more"
-    return " and ".join(names)
 
 
 def skips(tally: Tally) -> int:

@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import re
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from cscd.cli import keyring, quantities, trees
@@ -15,7 +17,7 @@ from cscd.cli.names import command_line
 from cscd.cli.progress import Progress
 from cscd.cli.summary import print_summary
 from cscd.cli.terminal import Terminal
-from cscd.errors import BusyError
+from cscd.errors import BusyError, WorkersDiedError
 from cscd.files.goal import Goal, State
 from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
@@ -35,7 +37,9 @@ interrupted; repeating the command finishes the work.
 def define(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = _DESCRIPTION
-    parser.add_argument("directories", metavar="DIR", nargs="+", help="a directory to work in")
+    parser.add_argument(
+        "directories", type=trees.directory, metavar="DIR", nargs="+", help="a directory to work in"
+    )
     parser.add_argument(
         "--to",
         choices=[state.value for state in State],
@@ -105,7 +109,15 @@ def _define_selection(parser: argparse.ArgumentParser) -> None:
         ("--include", "only files that match (repeatable)"),
         ("--exclude", "no files and directories that match (repeatable)"),
     ):
-        parser.add_argument(name, metavar="GLOB", action="append", default=[], help=purpose)
+        parser.add_argument(name, type=_pattern, metavar="GLOB", action="append", default=[], help=purpose)
+
+
+def _pattern(text: str) -> str:
+    """Return a pattern as the selection takes it: a slash in front stands for DIR, and so does ``./``."""
+    at_top = re.sub(r"^(?:\./+)+", "/", text)
+    if at_top.strip("/") in ("", "."):
+        raise argparse.ArgumentTypeError(f"{text!r} can match no file below DIR")
+    return at_top
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
@@ -137,23 +149,39 @@ def _contradiction(arguments: argparse.Namespace) -> str:
 def _passes(arguments: argparse.Namespace, terminal: Terminal, interrupts: Interrupts) -> Whole:
     """Do one pass after the other. Raises what keeps all of them from beginning."""
     state = State(arguments.to)
-    directory = StateDirectory.make(default_path(os.environ))
+    path = default_path(os.environ)
+    directory = _state_directory(path, looking=arguments.dry_run)
     with trees.opened(arguments.directories, directory) as opened:
-        keys = _keys(state, arguments, directory, terminal)
+        keys = _keys(state, arguments, path, directory, terminal)
         goal = keys.goal(
             state, background=arguments.background, leases_required=arguments.leases == "required"
         )
-        work = _Work(arguments, goal, keys, directory, terminal, interrupts)
+        spared: list[trees.Spared] = [*keys.files, *([directory] if directory else [])]
+        work = _Work(arguments, goal, path, spared, terminal, interrupts)
         return Whole(state, arguments.dry_run, tuple(work.on(tree) for tree in opened))
 
 
+def _state_directory(path: str, *, looking: bool) -> StateDirectory | None:
+    """Open the state directory, made if need be; a pass that only looks makes none."""
+    if not looking:
+        return StateDirectory.make(path)
+    try:
+        return StateDirectory.open(path)
+    except FileNotFoundError:
+        return None
+
+
 def _keys(
-    state: State, arguments: argparse.Namespace, directory: StateDirectory, terminal: Terminal
+    state: State,
+    arguments: argparse.Namespace,
+    path: str,
+    directory: StateDirectory | None,
+    terminal: Terminal,
 ) -> Keyring:
     if state is State.ENCRYPTED:
         return keyring.for_encrypting(arguments, directory, terminal)
     keys = keyring.for_decrypting(arguments, directory)
-    keyring.require_identity(keys, directory.path)
+    keyring.require_identity(keys, path)
     return keys
 
 
@@ -164,15 +192,15 @@ class _Work:
         self,
         arguments: argparse.Namespace,
         goal: Goal,
-        keys: Keyring,
-        directory: StateDirectory,
+        state_directory: str,
+        spared: Sequence[trees.Spared],
         terminal: Terminal,
         interrupts: Interrupts,
     ) -> None:
         self._arguments = arguments
         self._goal = goal
-        self._keys = keys
-        self._directory = directory
+        self._state_directory = state_directory
+        self._spared = spared
         self._terminal = terminal
         self._interrupts = interrupts
 
@@ -189,7 +217,7 @@ class _Work:
         finished.tally = running.tally
         try:
             running.run()
-        except (BusyError, OSError) as error:
+        except (BusyError, WorkersDiedError, OSError) as error:
             finished.error = error
         finally:
             progress.close()
@@ -201,8 +229,8 @@ class _Work:
     def _options(self, tree: Tree) -> Options:
         arguments = self._arguments
         return Options(
-            Selection(arguments.include, arguments.exclude, trees.spared(tree, self._directory, self._keys)),
-            self._directory.path,
+            Selection(arguments.include, arguments.exclude, trees.spared(tree, self._spared)),
+            self._state_directory,
             arguments.retry_for,
             arguments.dry_run,
         )

@@ -133,7 +133,9 @@ class TreeReport(Model):
     stopped: bool
     """Whether a signal stopped the pass."""
     complete: bool
-    """Whether the whole tree was walked and no item found was dropped."""
+    """Whether the whole tree was listed and every item found was dealt with."""
+    walked: bool
+    """Whether the whole tree was listed."""
     error: str | None
     """Why the pass ended early by itself; null if it did not."""
     seconds: float
@@ -144,8 +146,14 @@ class TreeReport(Model):
     """Items brought into the asked state; with a dry run, those that would be."""
     right: Volume
     """Items that were in the asked state before. Bytes only of those that needed no look inside."""
+    other_key: Count
+    """Of the items that were right, those encrypted to another key than the one asked for."""
     untouched: Count
-    """Items found and not begun, because the pass was stopped."""
+    """Items found and not done, because the pass was stopped."""
+    cleaned: Count
+    """Leftovers of a killed pass that were removed; with a dry run, those that would be."""
+    gone: Count
+    """Items that were renamed or deleted before the pass came to them."""
     left: tuple[ReasonReport, ...]
     """Items left alone, by reason, the most frequent first."""
 
@@ -159,12 +167,16 @@ class TreeReport(Model):
             begun=tree.begun,
             stopped=tree.stopped,
             complete=tally.complete,
+            walked=tally.walked,
             error=_clean(explain(tree.error).message) if tree.error else None,
             seconds=round(tree.seconds, 3),
             directories=tally.directories,
             converted=Volume(items=tally.converted, bytes=tally.converted_bytes),
             right=Volume(items=tally.right, bytes=tally.right_bytes),
+            other_key=tally.other_key,
             untouched=tally.untouched,
+            cleaned=tally.cleaned,
+            gone=tally.gone,
             left=tuple(
                 ReasonReport.of(reason, count, tally) for reason, count in tally.left.most_common() if count
             ),
@@ -189,7 +201,7 @@ class Report(Model):
     partial: bool
     """Whether some item of some tree is not in the asked state, or is not known to be."""
     trees: tuple[TreeReport, ...]
-    """One for each directory given, in that order."""
+    """One for each directory given, in that order; one that was given twice is there once."""
 
     @classmethod
     def of(cls, whole: Whole) -> "Report":

@@ -1,6 +1,7 @@
 """What came of a command, for people: by outcome and reason, with the first items of each.
 
-Made for 80 columns; wider terminals show longer names.
+Lines are made for the width of the terminal: text is wrapped between words, names lose their middle. What
+is no terminal gets everything.
 """
 
 import os
@@ -10,8 +11,8 @@ from typing import Final
 from cscd.cli import quantities
 from cscd.cli.failure import explain
 from cscd.cli.finished import Finished, Whole
-from cscd.cli.names import fitted, harmless, shown, width
-from cscd.cli.progress import holder
+from cscd.cli.holders import holder
+from cscd.cli.names import fitted, harmless, shown, width, wrapped
 from cscd.cli.terminal import Style, Terminal
 from cscd.files.outcome import Lasting, Reason
 from cscd.worker.tally import Left, Tally
@@ -26,7 +27,11 @@ _HEADINGS: Final = (
     (Lasting.FINE, "Nothing to do for:"),
 )
 _NAMES_AT: Final = 8
-"""The column that items are named from."""
+"""The column that items and reasons are named from."""
+_LEAST_NAMES: Final = 16
+"""Columns of names that still say something."""
+_OF_DIRECTORIES: Final = frozenset({Reason.NO_PERMISSION, Reason.OTHER_FILESYSTEM, Reason.IO_ERROR})
+"""Reasons for which a whole directory may have been left alone, counted as one."""
 
 
 def print_summary(whole: Whole, terminal: Terminal, command: str) -> None:
@@ -42,16 +47,22 @@ def print_summary(whole: Whole, terminal: Terminal, command: str) -> None:
 
 
 def _print_tree(tree: Finished, whole: Whole, terminal: Terminal) -> None:
-    terminal.print(terminal.styled(fitted(shown(tree.path), Terminal.columns()), Style.BOLD))
+    terminal.print(terminal.styled(fitted(shown(tree.path), terminal.columns()), Style.BOLD))
     if tree.error:
-        terminal.print(terminal.styled(f"  {harmless(explain(tree.error).message)}", Style.RED))
+        _print_text(harmless(explain(tree.error).message), terminal, Style.RED, indent=2)
     if not tree.begun:
         terminal.print("  Not begun.")
         return
     for line in _counts(tree.tally, whole, tree.seconds):
-        terminal.print(f"  {line}")
+        _print_text(line, terminal, indent=2)
     for lasting, heading in _HEADINGS:
         _print_reasons(tree.tally, lasting, heading, terminal)
+
+
+def _print_text(text: str, terminal: Terminal, *styles: str, indent: int = 0) -> None:
+    """Print a sentence, wrapped between its words."""
+    for line in wrapped(text, terminal.columns() - indent):
+        terminal.print(f"{'':{indent}}{terminal.styled(line, *styles)}")
 
 
 def _counts(tally: Tally, whole: Whole, seconds: float) -> Iterator[str]:
@@ -65,8 +76,21 @@ def _counts(tally: Tally, whole: Whole, seconds: float) -> Iterator[str]:
         took = "" if tally.converted else f", checked in {quantities.seconds(seconds)}"
         were = "was" if tally.right == 1 else "were"
         yield f"{quantities.items(tally.right)} {were} {state} before{took}"
-    if not tally.complete:
-        yield f"{quantities.items(tally.untouched)} found and not begun; the search for more was not finished"
+    if tally.other_key:
+        are = "is" if tally.other_key == 1 else "are"
+        yield f"{tally.other_key:,} of them {are} encrypted to another key (cscd inspect shows which)"
+    if tally.cleaned:
+        leftovers = f"{tally.cleaned:,} leftover{'' if tally.cleaned == 1 else 's'} of a killed pass"
+        yield f"{leftovers} {'would be ' if whole.looking else ''}removed"
+    if not tally.complete and (missing := _missing(tally)):
+        yield missing
+
+
+def _missing(tally: Tally) -> str:
+    """Say what a pass that was cut short did not come to; "" where that is not known."""
+    found = f"{quantities.items(tally.untouched)} not done" if tally.untouched else ""
+    search = "" if tally.walked else "the search for more was not finished"
+    return "; ".join(filter(None, (found, search)))
 
 
 def _print_reasons(tally: Tally, lasting: Lasting, heading: str, terminal: Terminal) -> None:
@@ -77,37 +101,55 @@ def _print_reasons(tally: Tally, lasting: Lasting, heading: str, terminal: Termi
     for reason, count in reasons:
         first = tally.first.get(reason, [])
         if lasting is Lasting.FINE:
-            terminal.print(_fine(reason, count, first))
+            _print_fine(reason, count, first, terminal)
             continue
-        colour = Style.RED if reason is Reason.DAMAGED else Style.YELLOW
-        terminal.print(f"  {count:>5,} {terminal.styled(reason.meaning, colour)}")
-        for line in _items(first, count):
-            terminal.print(line)
+        _print_reason(reason, count, terminal)
+        for line in _items(first, count, terminal.columns() - _NAMES_AT):
+            terminal.print(f"{'':{_NAMES_AT}}{line}")
 
 
-def _fine(reason: Reason, count: int, first: list[Left]) -> str:
-    """Return one line for items that are no trouble."""
-    line = f"  {count:>5,} {reason.meaning}"
-    names = ", ".join(shown(left.path) for left in first[:NAMED_FINE]) + (", …" if count > NAMED_FINE else "")
-    return f"{line} ({fitted(names, Terminal.columns() - width(line) - len(' ()'))})"
+def _print_reason(reason: Reason, count: int, terminal: Terminal) -> None:
+    colour = Style.RED if reason is Reason.DAMAGED else Style.YELLOW
+    number, rest = f"  {count:>5,} ", f"{'':{_NAMES_AT}}"
+    for line in wrapped(reason.meaning, terminal.columns() - len(number)):
+        terminal.print(f"{number}{terminal.styled(line, colour)}")
+        number = rest
 
 
-def _items(first: list[Left], count: int) -> Iterator[str]:
+def _print_fine(reason: Reason, count: int, first: list[Left], terminal: Terminal) -> None:
+    """Print items that are no trouble: on one line, if that leaves their names some room."""
+    columns = terminal.columns()
+    number = f"  {count:>5,} "
+    *before, last = wrapped(reason.meaning, columns - len(number))
+    lines = [f"{'' if at else number:{_NAMES_AT}}{line}" for at, line in enumerate([*before, last])]
+    names = ", ".join(shown(left.path) for left in first[:NAMED_FINE])
+    if names:
+        names += ", …" if count > NAMED_FINE else ""
+        room = columns - width(lines[-1]) - len(" ()")
+        if room >= min(width(names), _LEAST_NAMES):
+            lines[-1] += f" ({fitted(names, room)})"
+        else:
+            lines.append(f"{'':{_NAMES_AT}}({fitted(names, columns - _NAMES_AT - len('()'))})")
+    for line in lines:
+        terminal.print(line)
+
+
+def _items(first: list[Left], count: int, columns: int) -> Iterator[str]:
     """Yield a line for each of the first items, and one for those not named."""
     for left in first[:NAMED]:
-        yield _item(left)
+        yield _item(left, columns)
     if count > NAMED:
-        yield f"{'':{_NAMES_AT}}… and {count - min(NAMED, len(first)):,} more"
+        yield f"… and {count - min(NAMED, len(first)):,} more"
 
 
-def _item(left: Left) -> str:
+def _item(left: Left, columns: int) -> str:
     """Return a line that names an item and who or what keeps it from being converted."""
-    about = _about(left)
-    room = Terminal.columns() - _NAMES_AT
+    name, about = shown(left.path), _about(left)
     if not about:
-        return f"{'':{_NAMES_AT}}{fitted(shown(left.path), room)}"
-    about = fitted(about, room // 2)
-    return f"{'':{_NAMES_AT}}{fitted(shown(left.path), room - width(about) - 2)}  {about}"
+        return fitted(name, columns)
+    # The name may lose its middle rather than who has it open, but not all of it.
+    about = fitted(about, max(columns // 2, columns - width(name) - 2))
+    return f"{fitted(name, columns - width(about) - 2)}  {about}"
 
 
 def _about(left: Left) -> str:
@@ -126,7 +168,8 @@ def _print_total(whole: Whole, terminal: Terminal) -> None:
     volume = quantities.size(sum(tree.tally.converted_bytes for tree in whole.trees))
     done = f"would be {whole.state}" if whole.looking else str(whole.state)
     terminal.print(terminal.styled(f"All {len(whole.trees)} directories", Style.BOLD))
-    terminal.print(f"  {quantities.items(converted)} {done}, {volume}; {right:,} were before")
+    total = f"{quantities.items(converted)} {done}, {volume}; {right:,} were before"
+    _print_text(total, terminal, indent=2)
 
 
 def _print_advice(whole: Whole, terminal: Terminal, command: str) -> None:
@@ -136,13 +179,21 @@ def _print_advice(whole: Whole, terminal: Terminal, command: str) -> None:
         return
     if not whole.partial:
         return
-    left = sum(tree.wanting for tree in whole.trees)
     if whole.stopped:
         what = f"Stopped, partial: what is {whole.state} stays so, nothing was rolled back."
-    elif left:
-        what = f"Partial: {quantities.items(left)} not {whole.state}."
+    elif any(tree.wanting for tree in whole.trees):
+        what = f"Partial: {_wanting(whole)} not {whole.state}."
     else:
         what = f"Partial: not everything is known to be {whole.state}."
-    terminal.print(terminal.styled(what, Style.YELLOW))
+    _print_text(what, terminal, Style.YELLOW)
     stays = any(count for tree in whole.trees for _, count in tree.tally.by_lasting(Lasting.STAYS))
+    # On one line, however long: it is there to be copied.
     terminal.print(f"To finish{', once that is seen to' if stays else ''}: {command}")
+
+
+def _wanting(whole: Whole) -> str:
+    """Say how many items are not right; a directory that could not be entered counts as one."""
+    count = quantities.items(sum(tree.wanting for tree in whole.trees))
+    if any(tree.tally.left[reason] for tree in whole.trees for reason in _OF_DIRECTORIES):
+        return f"{count} or {'directory' if count == quantities.items(1) else 'directories'}"
+    return count

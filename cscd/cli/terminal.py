@@ -6,8 +6,8 @@ cannot be written is an error of the command; a message that cannot is not.
 
 import contextlib
 import os
+import re
 import select
-import shutil
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -18,15 +18,17 @@ from cscd.errors import OutputError
 STANDARD: Final = (0, 1, 2)
 OUT: Final = 1
 ERR: Final = 2
-#: Wide enough for everybody; what is not a terminal has no width.
 DEFAULT_COLUMNS: Final = 80
+"""Of a terminal that does not say."""
+UNLIMITED: Final = sys.maxsize
+"""Columns of what is no terminal: a file or a pipe takes lines as they are."""
+_COLUMNS: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
 class Style:
     """How text stands out; SGR parameters of ECMA-48."""
 
     BOLD = "1"
-    DIM = "2"
     RED = "31"
     GREEN = "32"
     YELLOW = "33"
@@ -41,6 +43,7 @@ class Terminal:
         self._colour = _is_terminal(OUT) and not dumb and not environment.get("NO_COLOR")
         self.interactive = _is_terminal(ERR) and not dumb
         """Whether standard error can show a line that changes."""
+        self._columns = environment.get("COLUMNS", "")
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._error_encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
 
@@ -68,13 +71,13 @@ class Terminal:
         """Return text in colour, if standard output shows colours and the user has not said no."""
         return f"\x1b[{';'.join(styles)}m{text}\x1b[0m" if self._colour and styles else text
 
-    @staticmethod
-    def columns(fd: int = OUT) -> int:
-        """Return the width of the terminal at a descriptor, now; 80 where it is none."""
+    def columns(self, fd: int = OUT) -> int:
+        """Return the width of the terminal at a descriptor, now; where it is none, that of COLUMNS if set."""
         try:
             return os.get_terminal_size(fd).columns or DEFAULT_COLUMNS
         except OSError:
-            return shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+            given = self._columns
+            return (int(given) if _COLUMNS.fullmatch(given) else 0) or UNLIMITED
 
 
 def keep_standard_descriptors() -> None:

@@ -10,6 +10,7 @@ From the kernel up; each module uses only those before it:
 `holders`     who has an item open
 `lease`       knowing that nobody else has a file open, and hearing of it when somebody comes
 `metadata`    what a copy must carry besides content
+`version`     telling versions apart, and which may be remembered
 `temporary`   the second name of an item, and how a leftover one is known
 `swap`        the exchange of two versions, and its undoing
 `content`     plain, or encrypted by us?

@@ -47,6 +47,7 @@ from cscd.files.rewrite import Decryption, Encryption, Rewrite, Rewriter
 from cscd.files.room import check_room
 from cscd.files.swap import Pair
 from cscd.files.temporary import create_newborn
+from cscd.files.version import found_right, made_right, version
 
 #: O_NOFOLLOW: a symbolic link swapped in leads nowhere. O_NONBLOCK: a FIFO or a lease of somebody
 #: else's cannot stop us. O_NOATIME: looking at an item leaves no trace, and only its owner may ask so.
@@ -55,10 +56,6 @@ OPEN_ITEM: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | 
 #: `settle` and before `retire`. The kernel needs microseconds; the second covers a preempted process.
 SETTLE_AFTER: Final = 0.001
 RETIRE_AFTER: Final = 0.010
-#: A change within one tick of the clock may leave the ctime as it was (4 ms, or 2 s on filesystems
-#: with coarse times): a version younger than this is not remembered as right.
-_TICK_NS: Final = 20_000_000
-_COARSE_NS: Final = 2_000_000_000
 
 
 class Item:
@@ -80,6 +77,7 @@ class Item:
         "name",
         "new",
         "old",
+        "other_key",
         "outcome",
         "seen",
         "size",
@@ -97,6 +95,8 @@ class Item:
         self.outcome = Outcome.RIGHT
         self.seen: Seen | None = None
         """The version known to be right, unless it is too young to be told from a later one."""
+        self.other_key = False
+        """It is encrypted, and to another key than the one asked for."""
         self._inode = 0
         self.committed_at = 0.0
         """Monotonic time of the exchange."""
@@ -175,7 +175,9 @@ class Item:
         beginning = os.pread(self.old, LOOK, 0)
         encrypted = examine(self.old, beginning)
         if (encrypted is not None) == (goal.state is State.ENCRYPTED):
-            self.seen = self._seen_right(self._status)
+            self.other_key = encrypted is not None and encrypted[1].key_id != goal.key_id
+            if not self.other_key:  # what needs attention is looked at again each time
+                self.seen = found_right(self._status)
             return None
         status, size = self._status, self.size
         if encrypted is None:
@@ -191,15 +193,6 @@ class Item:
         self._metadata = Metadata.of(self.old, self._status)
         if self._metadata.flags & (kernel.FLAG_IMMUTABLE | kernel.FLAG_APPEND):
             raise LeftAlone(Reason.IMMUTABLE)
-
-    @staticmethod
-    def _seen_right(status: os.stat_result) -> Seen | None:
-        """Return the version to remember, None if a later change could look the same."""
-        coarse = status.st_ctime_ns % 1_000_000_000 == 0
-        age_ns = time.time_ns() - status.st_ctime_ns
-        if age_ns < (_COARSE_NS if coarse else _TICK_NS):
-            return None
-        return Seen(status.st_ino, status.st_ctime_ns, status.st_size)
 
     # -- copy ----------------------------------------------------------------------------------
 
@@ -265,7 +258,7 @@ class Item:
         if lease and (self._background or lease.blind) and not lease.whole:
             raise LeftAlone(Reason.OPENED_MEANWHILE)
         status = os.fstat(self.old)
-        if _version(status) != _version(self._status):
+        if version(status) != version(self._status):
             raise LeftAlone(Reason.CHANGED_MEANWHILE)
         self._reopen_to_read()
         self._new_lease = Lease(self.new, required=lease is not None and lease.held)
@@ -305,15 +298,12 @@ class Item:
         try:
             if not self._no_writer_on_old():
                 self._give_back(Reason.OPENED_MEANWHILE)
-            if _version(os.fstat(self.old)) != _version(self._status):
+            if version(os.fstat(self.old)) != version(self._status):
                 self._give_back(Reason.CHANGED_MEANWHILE)  # linked, or its mode set: no lease stops those
-            status = os.fstat(self.new)
         except OSError as error:
             raise consequence(error) from None
         if self._new_lease:
             self._watch.add(self._new_lease, yields=True)
-        if status.st_mtime_ns < status.st_ctime_ns - _TICK_NS:
-            self.seen = Seen(status.st_ino, status.st_ctime_ns, status.st_size)
 
     def retire(self) -> None:
         """Delete the old version, if it is still as it was; else give it back its name.
@@ -322,8 +312,9 @@ class Item:
         """
         try:
             # First who is there, then what they did: without leases somebody may write and leave between.
-            if self._no_writer_on_old() and _version(os.fstat(self.old)) == _version(self._status):
+            if self._no_writer_on_old() and version(os.fstat(self.old)) == version(self._status):
                 self._the_pair.delete_old()
+                self.seen = made_right(os.fstat(self.new), self._metadata.mtime_ns)
                 return
             if self._new_lease and self._watch.keep(self._new_lease) and self._new_lease.whole:
                 self._give_back(Reason.CHANGED_MEANWHILE)
@@ -381,7 +372,7 @@ class Item:
 
     def result(self) -> Result:
         """Return the result of an item that came through."""
-        return Result(self.outcome, size=self.size, seen=self.seen)
+        return Result(self.outcome, size=self.size, seen=self.seen, other_key=self.other_key)
 
 
 def _close(fd: int) -> None:
@@ -390,8 +381,3 @@ def _close(fd: int) -> None:
         os.close(fd)
     except OSError:
         return
-
-
-def _version(status: os.stat_result) -> tuple[int, ...]:
-    """Return what tells one version of a file from another. Any change moves the ctime by a tick at least."""
-    return status.st_ctime_ns, status.st_mtime_ns, status.st_size, status.st_mode, status.st_nlink

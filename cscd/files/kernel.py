@@ -64,7 +64,7 @@ def sync_filesystem(fd: int) -> None:
         _raise_errno()
 
 
-def start_writeback(fd: int, offset: int = 0, length: int = 0) -> None:
+def start_writeback(fd: int, offset: int, length: int) -> None:
     """Have the kernel begin to write a range out, without waiting (sync_file_range(2)); a hint only."""
     _libc.sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
 

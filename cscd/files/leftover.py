@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+from dataclasses import dataclass
 
 from cscd.files.failure import consequence
 from cscd.files.lease import Lease
@@ -18,11 +19,18 @@ def may_be_leftover(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def clean(directory: int, name: str) -> bool:
-    """Deal with a file whose name could be one of ours.
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A leftover that has been dealt with."""
 
-    Returns True if it was a leftover and is gone, False if it is a file of the user's, to be treated
-    as any other.
+    restored: str = ""
+    """The name of the item that was given its old version back, "" if the leftover was deleted."""
+
+
+def clean(directory: int, name: str, *, looking: bool = False) -> Leftover | None:
+    """Deal with a file whose name could be one of ours, or only look at it.
+
+    Returns None if it is a file of the user's, to be treated as any other.
 
     Raises `LeftAlone` while somebody has it open (a run that is at work, too), and with KEPT_BOTH
     where a program has written to the old version since the run was killed and the item has been
@@ -32,31 +40,39 @@ def clean(directory: int, name: str) -> bool:
     try:
         fd = os.open(name, _OPEN, dir_fd=directory)
     except FileNotFoundError:
-        return True
+        return Leftover()
     except OSError as error:
         raise consequence(error) from None
     try:
-        return _clean_open(directory, name, says, fd)
+        status = os.fstat(fd)
+        if not _is_ours(name, says, status):
+            return None
+        return Leftover() if looking else _clean_open(directory, name, says, fd, status)
     except OSError as error:
         raise consequence(error) from None
     finally:
         os.close(fd)
 
 
-def _clean_open(directory: int, name: str, says: SecondName | None, fd: int) -> bool:
-    status = os.fstat(fd)
+def _is_ours(name: str, says: SecondName | None, status: os.stat_result) -> bool:
+    """Whether a file is what its name says."""
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink != 1:
         return False
     if says is None:
-        return is_newborn(name, status) and _delete(directory, name, fd, status)
-    if says.unchanged_new(status) or says.unchanged_old(status):
-        return _delete(directory, name, fd, status)
-    if says.is_old(status):
-        return _restore(directory, says, fd)
-    return False
+        return is_newborn(name, status)
+    return says.unchanged_new(status) or says.is_old(status)
 
 
-def _delete(directory: int, name: str, fd: int, status: os.stat_result) -> bool:
+def _clean_open(
+    directory: int, name: str, says: SecondName | None, fd: int, status: os.stat_result
+) -> Leftover | None:
+    if says is None or says.unchanged_new(status) or says.unchanged_old(status):
+        _delete(directory, name, fd, status)
+        return Leftover()
+    return _restore(directory, says, fd)
+
+
+def _delete(directory: int, name: str, fd: int, status: os.stat_result) -> None:
     """Delete a version that is superseded, unless somebody has it open or changes it now."""
     lease = Lease(fd, required=False)
     if os.fstat(fd).st_ctime_ns != status.st_ctime_ns:
@@ -65,20 +81,19 @@ def _delete(directory: int, name: str, fd: int, status: os.stat_result) -> bool:
         os.unlink(name, dir_fd=directory)
     finally:
         lease.release()
-    return True
 
 
-def _restore(directory: int, says: SecondName, fd: int) -> bool:
+def _restore(directory: int, says: SecondName, fd: int) -> Leftover | None:
     """Give an old version, written to after the exchange, its name back."""
     item = _name_of(directory, says.new_inode)
     if item is None:
-        return False  # The user moved or deleted the item since: what was written is the user's file now.
+        return None  # The user moved or deleted the item since: what was written is the user's file now.
     lease = Lease(fd, required=False)
     try:
         Pair(directory, item, says).give_back_late()
     finally:
         lease.release()
-    return True
+    return Leftover(item)
 
 
 def _name_of(directory: int, inode: int) -> str | None:

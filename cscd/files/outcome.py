@@ -15,6 +15,8 @@ class Outcome(StrEnum):
     """Untouched, for the reason given."""
     GONE = "gone"
     """It was renamed or deleted before we came to it; there is nothing to report."""
+    CLEANED = "cleaned"
+    """It was a leftover of a killed pass, and has been dealt with."""
 
 
 class Lasting(Enum):
@@ -90,7 +92,12 @@ class Result(NamedTuple):
     """The version now known to be right, if it is and will not be mistaken for a later one."""
     holders: tuple[Holder, ...] = ()
     detail: str = ""
-    """A sentence for people where reason and errno do not tell it all."""
+    """A sentence for people where reason and errno do not tell it all.
+
+    Of a leftover: the name of the item that was given its old version back and is to be looked at again.
+    """
+    other_key: bool = False
+    """It is right, and encrypted to another key than the one asked for."""
 
     @property
     def converted(self) -> bool:

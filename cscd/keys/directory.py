@@ -5,6 +5,7 @@ Specification 0.8. It is the user's alone (mode 0700): whoever could write to it
 identity to encrypt to.
 """
 
+import errno
 import os
 import pwd
 import stat
@@ -16,6 +17,8 @@ from cscd.errors import KeyFileError
 
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_INDEX: Final = "index-"
+"""What the names of the indexes begin with, see `cscd.worker.index`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,10 @@ class StateDirectory:
             os.close(fd)
             raise
         return cls(path, fd, status.st_dev, status.st_ino)
+
+    def knows_trees(self) -> bool:
+        """Whether a pass has been at work with this directory: it then left an index of its tree."""
+        return any(name.startswith(_INDEX) for name in os.listdir(self.fd))
 
     def close(self) -> None:
         """Let go of it."""
@@ -128,7 +135,8 @@ def _refuse_shared(path: str, status: os.stat_result) -> None:
 
 
 def _refusal(path: str, error: OSError) -> KeyFileError:
-    if os.path.islink(path):
+    # Asked for a directory and no link, Linux says of a link that it is no directory.
+    if error.errno in (errno.ENOTDIR, errno.ELOOP) and os.path.islink(path):
         return KeyFileError(f"the state directory {path} is a symbolic link; it must be a directory itself")
     return KeyFileError(
         f"the state directory {path} cannot be used: {os.strerror(error.errno or 0)}"

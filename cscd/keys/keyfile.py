@@ -5,6 +5,7 @@ file named by the user may be reached through a link, and may be a pipe, as in `
 identity that we keep ourselves may be neither.
 """
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -80,7 +81,9 @@ def open_ours(path: str, name: str, directory: int) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _refusal(path, error) from error
+        if error.errno == errno.ELOOP:  # O_NOFOLLOW's word for a symbolic link
+            raise KeyFileError(f"{path} is a symbolic link; put the identity itself there") from error
+        raise _failure(path, error) from error
     try:
         refuse_exposed(path, os.fstat(fd), ours=True)
     except BaseException:
@@ -116,13 +119,11 @@ def _open(path: str, flags: int) -> int:
     try:
         return os.open(path, flags)
     except OSError as error:
-        raise _refusal(path, error) from error
+        raise _failure(path, error) from error
 
 
-def _refusal(path: str, error: OSError) -> KeyFileError:
-    """Say why a key file could not be opened; ELOOP is O_NOFOLLOW's word for a symbolic link."""
-    if os.path.islink(path):
-        return KeyFileError(f"{path} is a symbolic link; put the identity itself there")
+def _failure(path: str, error: OSError) -> KeyFileError:
+    """Say why a key file could not be opened or read."""
     return KeyFileError(f"{path}: {os.strerror(error.errno or 0)}")
 
 
@@ -134,5 +135,5 @@ def _read(path: str, fd: int) -> KeyFile:
         while len(content) <= MAX_KEY_FILE and (piece := os.read(fd, MAX_KEY_FILE + 1 - len(content))):
             content += piece
     except OSError as error:
-        raise KeyFileError(f"{path}: {os.strerror(error.errno or 0)}") from error
+        raise _failure(path, error) from error
     return KeyFile(path, content, status.st_dev, status.st_ino)

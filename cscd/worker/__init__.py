@@ -12,6 +12,7 @@
 `pending`       items to come back to, and when
 `closing`       hearing that somebody closed a file
 `tally`         what has been done so far, counted
+`directories`   directories from their listing to the last of their items
 `recheck`       the pass itself
 ==============  ======================================================================================
 """

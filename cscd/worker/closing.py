@@ -6,6 +6,7 @@ directory is given to it by our descriptor.
 """
 
 import contextlib
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable
@@ -38,6 +39,8 @@ class ClosingFiles:
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def __enter__(self) -> Self:
+        # What it has to say (a watch ended while it was being read) is nothing that a user could act upon.
+        logging.getLogger("watchdog").addHandler(logging.NullHandler())
         self._observer.start()
         return self
 

@@ -22,7 +22,7 @@ from cscd.files.failure import consequence
 from cscd.files.goal import Goal
 from cscd.files.lease import LeaseWatch
 from cscd.files.leftover import clean, may_be_leftover
-from cscd.files.outcome import Gone, LeftAlone, Outcome, Result
+from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result
 from cscd.files.rewrite import Rewriter
 from cscd.files.tree import Tree
 from cscd.worker.scan import Listing, Scan
@@ -137,7 +137,7 @@ class ConverterProcess:
         directories: list[int] = []
         try:
             for path, names in task.groups:
-                self._take_group(path, names, results, orders, directories)
+                self._take_group(path, names, results, orders, directories, looking=task.looking)
             with contextlib.suppress(CancelledError):
                 run = self._converter.look if task.looking else self._converter.run
                 run([order for _, order in orders])
@@ -155,6 +155,8 @@ class ConverterProcess:
         results: list[Result | None],
         orders: list[tuple[int, Order]],
         directories: list[int],
+        *,
+        looking: bool,
     ) -> None:
         """Turn the items of one directory into orders, or into results where there is nothing to order."""
         try:
@@ -167,18 +169,20 @@ class ConverterProcess:
             return
         directories.append(directory)
         for name in names:
-            done = self._clean(directory, name) if may_be_leftover(name) else None
+            done = self._clean(directory, path, name, looking=looking) if may_be_leftover(name) else None
             if done is None:
                 orders.append((len(results), Order(directory, name)))
             results.append(done)
 
-    @staticmethod
-    def _clean(directory: int, name: str) -> Result | None:
+    def _clean(self, directory: int, path: str, name: str, *, looking: bool) -> Result | None:
         """Deal with a leftover; None if the file is an item like any other."""
         try:
-            return Result(Outcome.GONE) if clean(directory, name) else None
+            leftover = clean(directory, name, looking=looking)
         except (LeftAlone, Gone) as left:
             return _result(left)
+        if leftover:
+            return Result(Outcome.CLEANED, detail=leftover.restored)
+        return None if self._selection.takes(path, name) else Result(Outcome.LEFT, Reason.EXCLUDED)
 
 
 def _result(left: LeftAlone | Gone) -> Result:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import traceback
 from collections.abc import Iterator
-from mmap import mmap
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
@@ -70,7 +69,6 @@ class Crew:
 
     def __init__(self, assignment: Assignment, size: int) -> None:
         """Fork `size` of them. Do it before any thread is started."""
-        self._stop: mmap = assignment.stop
         self._members: list[Member] = []
         for _ in range(size):
             self._members.append(Member(assignment, self._members))
@@ -127,10 +125,6 @@ class Crew:
         task, member.task = member.task, None
         if task:
             yield member, task, answer
-
-    def stop(self) -> None:
-        """Tell all of them to stop after the current chunk."""
-        self._stop[0] = 1
 
     def end(self) -> None:
         """End all of them and wait for it."""

@@ -7,12 +7,13 @@ finds it so looks into every item once.
 import contextlib
 import os
 import sqlite3
+import urllib.parse
 from array import array
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
 
-from cscd.files.goal import State
+from cscd.files.goal import Goal, State
 from cscd.files.tree import Tree
 
 #: Raise it with every change to the tables or to what a record means.
@@ -32,12 +33,12 @@ _FORGET_FROM: Final = 1000
 class Index:
     """The records of one tree's directories. One process at a time: the lock of the tree sees to that."""
 
-    def __init__(self, state_directory: str, tree: Tree, state: State) -> None:
-        """Open or create the database of a tree, for one encryption state."""
+    def __init__(self, state_directory: str, tree: Tree, goal: Goal, *, looking: bool = False) -> None:
+        """Open or create the database of a tree, for one state and key; `looking` only reads it."""
         name = f"index-{_filesystem_id(tree.fd):x}-{tree.inode:x}.db"
         self._path = os.path.join(state_directory, name)
-        self._state = state.value
-        self._database = self._open()
+        self._state = f"{goal.state} {goal.key_id}" if goal.state is State.ENCRYPTED else goal.state.value
+        self._database = self._open_to_read() if looking else self._open()
 
     def _open(self) -> sqlite3.Connection:
         """Open the database, or a new one in its place, or one in memory where the disk has no room."""
@@ -48,6 +49,16 @@ class Index:
                 os.unlink(name)
         with contextlib.suppress(sqlite3.DatabaseError):
             return self._connect(self._path)
+        return self._connect(":memory:")
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        """Open the database as it is, or an empty one in memory if there is none; what is learned is lost."""
+        with contextlib.suppress(sqlite3.DatabaseError):
+            uri = f"file:{urllib.parse.quote(os.fsencode(self._path))}?mode=ro"
+            database = sqlite3.connect(uri, uri=True, isolation_level=None)
+            if database.execute("PRAGMA user_version").fetchone() == (_VERSION,):
+                return database
+            database.close()
         return self._connect(":memory:")
 
     def _connect(self, path: str) -> sqlite3.Connection:

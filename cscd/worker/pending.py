@@ -86,6 +86,10 @@ class PendingItems:
                 due.append((place, item.result.size))
         return due
 
+    def take_all(self) -> list[tuple[Place, int]]:
+        """Return the places and sizes of all that wait, for a last try."""
+        return self.take_due(float("inf"))
+
     def next_due(self) -> float | None:
         """Return the monotonic time of the next try, None if nothing waits."""
         while self._queue:

@@ -7,7 +7,6 @@ first, a large directory is listed slice by slice, and items found are converted
 
 import os
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,17 +14,17 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from typing import TYPE_CHECKING, Final
 
-from cscd.errors import CscdError
+from cscd.errors import WorkersDiedError
 from cscd.files import kernel
 from cscd.files.goal import Goal
-from cscd.files.outcome import Lasting, Outcome, Reason, Result, Seen
+from cscd.files.outcome import Lasting, Outcome, Reason, Result
 from cscd.files.tree import Tree
 from cscd.worker.converter import Assignment
 from cscd.worker.crew import Crew, Member
+from cscd.worker.directories import Directories
 from cscd.worker.index import Index
 from cscd.worker.lock import only_pass
 from cscd.worker.pending import PendingItems
-from cscd.worker.record import Record
 from cscd.worker.scan import Listing
 from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally, join
@@ -50,7 +49,6 @@ _BATCH_BYTES: Final = 32 << 20
 _SCAN_MOST: Final = 32
 #: Items found and not yet converted, from which on no more are sought.
 _ENOUGH_FOUND: Final = 20_000
-_PACK_FROM: Final = 4096
 #: Seconds between two looks at the clock, the stop request and the progress.
 _TICK: Final = 0.1
 
@@ -89,32 +87,6 @@ class Waiting:
 Watcher = Callable[[Tally, Waiting | None], None]
 
 
-@dataclass(slots=True)
-class _Directory:
-    """A directory between its listing and the last of its items."""
-
-    inode: int
-    known: list[bytes] = field(default_factory=list)
-    """Packed records, one a slice."""
-    seen: list[Seen] = field(default_factory=list)
-    """Items found right or made right since."""
-    unchanged: bool = True
-    listed: bool = False
-    open_items: int = 0
-
-    def add(self, seen: Seen) -> None:
-        """Note an item that is right. Many are packed, to take an eighth of the memory."""
-        self.unchanged = False
-        self.seen.append(seen)
-        if len(self.seen) >= _PACK_FROM:
-            self.known.append(Record.of(self.seen).pack())
-            self.seen.clear()
-
-    def record(self) -> Record:
-        """Return all that is known to be right."""
-        return Record.merged([*map(Record.unpack, self.known), Record.of(self.seen)])
-
-
 class Pass:
     """One pass over one tree."""
 
@@ -131,11 +103,12 @@ class Pass:
         self._found: deque[tuple[str, str, int]] = deque()
         """Directory, name and size of the items to be looked at."""
         self._pending = PendingItems()
-        self._directories: dict[str, _Directory] = {}
-        self._met: array[int] = array("Q")
         self._lost: set[tuple[str, str]] = set()
         """Items in the hands of a converter process that died: tried once more, then given up."""
         self._dropped = False
+        """Some item found was not dealt with."""
+        self._cut = False
+        """Some directory was not listed."""
 
     def stop(self) -> None:
         """Stop soon: after the chunk at hand. May be called from a signal handler."""
@@ -149,64 +122,74 @@ class Pass:
     def run(self) -> Tally:
         """Do the pass and return what came of it. Everything done is durable then.
 
-        Raises `BusyError` if another pass is at work on the tree.
+        Raises `BusyError` if another pass is at work on the tree, and `WorkersDiedError`; then `tally`
+        says what had been done.
         """
         options = self._options
         with ExitStack() as stack:
-            stack.enter_context(only_pass(options.state_directory, self._tree))
-            index = stack.enter_context(Index(options.state_directory, self._tree, self._goal.state))
+            if not options.looking:
+                stack.enter_context(only_pass(options.state_directory, self._tree))
+            index = stack.enter_context(
+                Index(options.state_directory, self._tree, self._goal, looking=options.looking)
+            )
+            directories = Directories(index)
             assignment = Assignment(self._tree, self._goal, options.selection, options.threads, self._stop)
             crew = Crew(assignment, options.processes)
             stack.callback(crew.end)
-            self._work(crew, index)
-            if self._pending and options.retry_for:
-                self._retry(crew, index)
-            self._finish(index)
-        if self.tally.converted:
-            kernel.sync_filesystem(self._tree.fd)
+            try:
+                self._work(crew, directories)
+                if self._pending and options.retry_for:
+                    self._retry(crew, directories)
+            finally:
+                self._finish(directories)
+                self._make_durable()
         return self.tally
 
-    def _work(self, crew: Crew, index: Index, wake: list[int] | None = None, timeout: float = _TICK) -> None:
+    def _make_durable(self) -> None:
+        """Wait for the exchanges to reach the medium, also those of a killed pass that we found done."""
+        if self.tally.found and not self._options.looking:
+            kernel.sync_filesystem(self._tree.fd)
+
+    def _work(self, crew: Crew, directories: Directories) -> None:
         """Hand out and count until nothing is left that could be done now."""
         while True:
-            self._hand_out(crew, index)
+            self._hand_out(crew, directories)
             if not crew.busy:
                 return
-            self._take_answers(crew, index, timeout, wake or [])
+            self._take_answers(crew, directories, _TICK, [])
             self._watcher(self.tally, None)
 
     # -- handing out ---------------------------------------------------------------------------
 
-    def _hand_out(self, crew: Crew, index: Index) -> None:
+    def _hand_out(self, crew: Crew, directories: Directories) -> None:
         if self.stopped:
             self._drop_all()
             return
         for member in crew.free():
-            task = self._next_task(crew, member, index)
+            task = self._next_task(crew, member, directories)
             if task:
                 member.give(task)
 
-    def _next_task(self, crew: Crew, member: Member, index: Index) -> Task | None:
+    def _next_task(self, crew: Crew, member: Member, directories: Directories) -> Task | None:
         """Choose: a full batch first, then the walk, then what is left to convert."""
         if len(self._found) >= _BATCH_ITEMS:
             return self._batch(crew)
         if len(self._found) < _ENOUGH_FOUND:
             if self._to_scan:
-                return self._scan(crew, index)
+                return self._scan(crew, directories)
             for place, (whose, path) in enumerate(self._to_continue):
                 if whose is member:
                     del self._to_continue[place]
                     return ContinueScan(path)
         return self._batch(crew) if self._found else None
 
-    def _scan(self, crew: Crew, index: Index) -> ScanDirectories:
+    def _scan(self, crew: Crew, directories: Directories) -> ScanDirectories:
         share = len(self._to_scan) // (2 * crew.size)
-        directories = []
+        begun = []
         for _ in range(max(1, min(share, _SCAN_MOST))):
             path, inode = self._to_scan.pop()
-            self._directories[path] = _Directory(inode)
-            directories.append((path, index.record(inode)))
-        return ScanDirectories(tuple(directories))
+            begun.append((path, directories.open(path, inode)))
+        return ScanDirectories(tuple(begun))
 
     def _batch(self, crew: Crew) -> ConvertItems:
         most = max(16, min(_BATCH_ITEMS, -(-len(self._found) // crew.size)))
@@ -224,57 +207,53 @@ class Pass:
 
     def _drop_all(self) -> None:
         """Forget what has not been begun; the tally says so."""
-        self.tally.untouched += len(self._found)
-        self._dropped = self._dropped or bool(self._to_scan or self._to_continue or self._found)
+        self.tally.untouched += sum((path, name) not in self._pending for path, name, _ in self._found)
+        self._cut = self._cut or bool(self._to_scan or self._to_continue)
+        self._dropped = self._dropped or self._cut or bool(self._found)
         self._to_scan.clear()
         self._to_continue.clear()
         self._found.clear()
 
     # -- counting ------------------------------------------------------------------------------
 
-    def _take_answers(self, crew: Crew, index: Index, timeout: float, wake: list[int]) -> None:
+    def _take_answers(self, crew: Crew, directories: Directories, timeout: float, wake: list[int]) -> None:
         for message in crew.answers(timeout, wake):
             if isinstance(message, Progress):
                 self.tally.read_bytes += message.read
             else:
-                self._count(*message, index)
+                self._count(*message, directories)
         if not crew.alive and not self.stopped:
-            raise CscdError("all converter processes have died; was the system out of memory?")
+            self._dropped = self._cut = True
+            raise WorkersDiedError("all converter processes were killed; was the system out of memory?")
 
-    def _count(self, member: Member, task: Task, answer: Answer | None, index: Index) -> None:
+    def _count(self, member: Member, task: Task, answer: Answer | None, directories: Directories) -> None:
         if answer is None:
-            self._count_death(task, index)
+            self._count_death(task, directories)
         elif isinstance(task, ConvertItems) and isinstance(answer, Converted):
             places = [(path, name) for path, names in task.groups for name in names]
             for place, result in zip(places, answer.results, strict=True):
-                self._count_item(place, result, index)
+                self._count_item(place, result, directories)
         elif isinstance(answer, Converted) or isinstance(task, ConvertItems):
             raise TypeError(f"{type(answer).__name__} does not answer {type(task).__name__}")
         else:
             paths = [task.path] if isinstance(task, ContinueScan) else [path for path, _ in task.directories]
             for path, listing in zip(paths, answer.listings, strict=True):
-                self._count_listing(member, path, listing, index)
+                self._count_listing(member, path, listing, directories)
 
-    def _count_listing(self, member: Member, path: str, listing: Listing | NotListed, index: Index) -> None:
-        directory = self._directories[path]
+    def _count_listing(
+        self, member: Member, path: str, listing: Listing | NotListed, directories: Directories
+    ) -> None:
         if isinstance(listing, NotListed):
-            del self._directories[path]
+            directories.drop(path)
             if listing.reason:
                 self.tally.leave(path or ".", Result(Outcome.LEFT, listing.reason, listing.errno))
             return
         self._count_slice(path, listing)
-        directory.open_items += len(listing.candidates)
-        if listing.record is not None:
-            directory.unchanged = False
-            directory.known.append(listing.record)
+        directories.listed(path, listing)
         if listing.more:
             self._to_continue.append((member, path))
-            return
-        directory.listed = True
-        self.tally.directories += 1
-        self._met.append(directory.inode)
-        if not directory.open_items:
-            self._remember(path, directory, index)
+        else:
+            self.tally.directories += 1
 
     def _count_slice(self, path: str, listing: Listing) -> None:
         tally = self.tally
@@ -289,10 +268,9 @@ class Pass:
         tally.found += len(listing.candidates)
         tally.found_bytes += sum(size for _, size in listing.candidates)
 
-    def _count_item(self, place: tuple[str, str], result: Result | None, index: Index) -> None:
+    def _count_item(self, place: tuple[str, str], result: Result | None, directories: Directories) -> None:
         """Count what became of one item, or have it wait for another try."""
         path, name = place
-        directory = self._directories.get(path)
         if result is None:
             self.tally.untouched += 1
             self._dropped = True
@@ -303,13 +281,11 @@ class Pass:
             self.tally.waiting = len(self._pending)
             self.tally.finished += 1
             self.tally.add(path, name, result)
-        if directory is None:
-            return
-        directory.open_items -= 1
-        if result and result.seen:
-            directory.add(result.seen)
-        if directory.listed and not directory.open_items:
-            self._remember(path, directory, index)
+            if result.outcome is Outcome.CLEANED and result.detail:
+                self._found.append((path, result.detail, 0))  # it has its old version back: look again
+                self.tally.found += 1
+                directories.more(path)
+        directories.done(path, result.seen if result else None)
 
     def _waits(self, place: tuple[str, str], result: Result) -> bool:
         """Queue an item for another try if that can help and is wanted."""
@@ -319,38 +295,29 @@ class Pass:
         self.tally.waiting = len(self._pending)
         return waits
 
-    def _remember(self, path: str, directory: _Directory, index: Index) -> None:
-        """Write down what is known about a directory, and be done with it."""
-        del self._directories[path]
-        if directory.unchanged or self._options.looking:
-            return
-        packed = directory.record().pack()
-        if packed != index.record(directory.inode):
-            index.remember(directory.inode, packed)
-
-    def _count_death(self, task: Task, index: Index) -> None:
+    def _count_death(self, task: Task, directories: Directories) -> None:
         """Try what a dead process had in hand once more, in case it was not the cause."""
         if not isinstance(task, ConvertItems):
             paths = [task.path] if isinstance(task, ContinueScan) else [path for path, _ in task.directories]
             for path in paths:
-                directory = self._directories.pop(path)
-                if isinstance(task, ScanDirectories) and (path, "") not in self._lost:
+                inode = directories.drop(path)
+                if isinstance(task, ScanDirectories) and inode is not None and (path, "") not in self._lost:
                     self._lost.add((path, ""))
-                    self._to_scan.append((path, directory.inode))
+                    self._to_scan.append((path, inode))
                 else:
                     self.tally.leave(path or ".", _DIED)
             return
         for path, names in task.groups:
             for name in names:
                 if (path, name) in self._lost:
-                    self._count_item((path, name), _DIED, index)
+                    self._count_item((path, name), _DIED, directories)
                 else:
                     self._lost.add((path, name))
                     self._found.append((path, name, _BATCH_BYTES))  # alone in its batch this time
 
     # -- coming back ---------------------------------------------------------------------------
 
-    def _retry(self, crew: Crew, index: Index) -> None:
+    def _retry(self, crew: Crew, directories: Directories) -> None:
         """Try the waiting items again, at their time or when somebody closes them."""
         # Here and not above: most passes end without, and importing watchdog takes a fifth of their start.
         from cscd.worker.closing import ClosingFiles  # noqa: PLC0415
@@ -359,35 +326,35 @@ class Pass:
         with ClosingFiles(self._tree) as closing:
             while self._pending and not self.stopped and time.monotonic() < until:
                 closing.watch({path for (path, _), _ in self._pending.items()})
-                self._wait(crew, closing, index, until)
+                self._wait(crew, closing, directories, until)
                 now = time.monotonic()
                 for place in closing.take():
                     self._pending.closed(place, now)
                 due = self._pending.take_due(now)
                 closing.expect(place for place, _ in due)
                 self._found += [(*place, size) for place, size in due]
-                self._work(crew, index)
+                self._work(crew, directories)
+        if not self.stopped:  # a last try, whatever the timers say
+            self._found += [(*place, size) for place, size in self._pending.take_all()]
+            self._work(crew, directories)
 
-    def _wait(self, crew: Crew, closing: "ClosingFiles", index: Index, until: float) -> None:
+    def _wait(self, crew: Crew, closing: "ClosingFiles", directories: Directories, until: float) -> None:
         """Wait for the next try, a close, or the tick of the progress."""
         place, item = next(iter(self._pending.items()))
         self._watcher(self.tally, Waiting(len(self._pending), until, join(*place), item.result))
         due = min(self._pending.next_due() or until, until, time.monotonic() + _TICK)
-        self._take_answers(crew, index, max(0.0, due - time.monotonic()), [closing.wake])
+        self._take_answers(crew, directories, max(0.0, due - time.monotonic()), [closing.wake])
 
-    def _finish(self, index: Index) -> None:
+    def _finish(self, directories: Directories) -> None:
         """Count those still waiting as left, and let the index forget what is no more."""
         tally = self.tally
         for (path, name), item in self._pending.items():
             tally.finished += 1
             tally.leave(join(path, name), item.result)
         tally.waiting = 0
-        for path, directory in list(self._directories.items()):
-            if directory.listed:
-                self._remember(path, directory, index)
-        tally.complete = not self._dropped and not self._to_continue
-        if tally.complete and self._options.selection.everything:
-            index.forget_all_but(self._met)
+        tally.walked = not self._cut and not self._to_scan and not self._to_continue
+        tally.complete = tally.walked and not self._dropped
+        directories.finish(whole=tally.walked and self._options.selection.everything)
 
 
 _DIED: Final = Result(Outcome.LEFT, Reason.IO_ERROR, detail="the process that worked on it died")

@@ -18,11 +18,10 @@ from cscd.files.outcome import Reason
 from cscd.files.tree import Tree
 from cscd.worker.record import Record
 from cscd.worker.selection import Selection
+from cscd.worker.tally import FIRST
 
 #: Entries in a slice: a few hundred bytes each while it is being worked on.
 SLICE: Final = 8192
-#: Names reported per reason; all are counted.
-_FIRST: Final = 10
 
 
 @dataclass(slots=True)
@@ -119,7 +118,7 @@ class Scan:
         for entry in entries:
             if not entry.is_file(follow_symlinks=False):
                 self._note_other(entry, listing)
-            elif select and not select(self.path, entry.name):
+            elif select and not select(self.path, entry.name) and not may_be_leftover(entry.name):
                 self._leave(listing, entry.name, Reason.EXCLUDED)
             else:
                 try:
@@ -149,5 +148,5 @@ class Scan:
     @staticmethod
     def _leave(listing: Listing, name: str, reason: Reason) -> None:
         listing.left[reason] += 1
-        if listing.left[reason] <= _FIRST:
+        if listing.left[reason] <= FIRST:
             listing.left_first.append((name, reason))

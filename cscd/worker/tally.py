@@ -44,13 +44,19 @@ class Tally:
     """Items left alone for good, or until the next pass."""
     first: dict[Reason, list[Left]] = field(default_factory=dict)
     cleaned: int = 0
-    """Leftovers of a killed pass removed, and items that were gone when we came to them."""
+    """Leftovers of a killed pass that have been dealt with."""
+    gone: int = 0
+    """Items that were renamed or deleted before we came to them."""
+    other_key: int = 0
+    """Of the items looked at and right, those encrypted to another key than the one asked for."""
     waiting: int = 0
     """Of the items found, those that wait for another try."""
     untouched: int = 0
     """Items found and not dealt with because the pass was stopped."""
+    walked: bool = False
+    """Whether the whole tree was listed."""
     complete: bool = False
-    """Whether the whole tree was walked and no item found was dropped."""
+    """Whether the whole tree was listed and no item found was dropped."""
 
     def add(self, directory: str, name: str, result: Result) -> None:
         """Count the final result of an item."""
@@ -62,7 +68,10 @@ class Tally:
         if result.outcome is Outcome.RIGHT:
             self.right += 1
             self.right_bytes += result.size
+            self.other_key += result.other_key
         elif result.outcome is Outcome.GONE:
+            self.gone += 1
+        elif result.outcome is Outcome.CLEANED:
             self.cleaned += 1
         else:
             self.leave(join(directory, name), result)

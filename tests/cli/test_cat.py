@@ -143,7 +143,14 @@ def test_a_file_that_is_not_encrypted_is_an_error_with_a_hint(shell: Shell) -> N
     done = shell.run("cat", "plain")
     assert (done.code, done.out) == (ExitCode.NOT_ENCRYPTED, b"")
     assert "not an age file" in done.messages
-    assert "cat prints it" in done.messages
+    assert "cat(1) prints it" in done.messages
+
+
+def test_an_empty_file_prints_nothing(shell: Shell, encrypted: Path) -> None:
+    """A cache that is encrypted has empty files as they are."""
+    (shell.home / "empty").touch()
+    done = shell.run("cat", "empty", encrypted, "-")
+    assert (done.code, done.out, done.err) == (ExitCode.OK, PLAIN, b"")
 
 
 def test_one_bad_file_does_not_stop_the_next(shell: Shell, encrypted: Path) -> None:
@@ -209,6 +216,18 @@ def test_a_wrong_passphrase_is_an_error_of_the_key(shell: Shell) -> None:
         done = running.end()
     assert done.code == ExitCode.KEY
     assert "the passphrase is wrong" in done.text
+    assert "--identity" not in done.text
+
+
+def test_ctrl_c_at_the_prompt_ends_its_line(shell: Shell) -> None:
+    """The message is on the next one."""
+    to_passphrase(shell.home / "file", b"open sesame")
+    with shell.on_terminal("cat", "file") as running:
+        running.until("Passphrase for file: ")
+        running.type(b"\x03")
+        done = running.end()
+    assert done.code == ExitCode.CANCELLED
+    assert done.text == "Passphrase for file: \r\ncscd: interrupted\r\n"
 
 
 def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
@@ -217,3 +236,4 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     done = shell.run("cat", "file", stdin=b"open sesame\n", start_new_session=True)
     assert done.code == ExitCode.KEY
     assert "no terminal" in done.messages
+    assert "--identity" not in done.messages

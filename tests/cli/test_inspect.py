@@ -39,6 +39,39 @@ def test_an_encrypted_file_is_described(shell: Shell, encrypted: Path) -> None:
     )
 
 
+def test_holes_are_told(shell: Shell) -> None:
+    """They come back when it is unencrypted."""
+    (shell.home / "cache").mkdir()
+    with (shell.home / "cache" / "file").open("wb") as file:
+        file.truncate(1 << 20)
+    shell.run("recheck", "cache")
+    assert "  its content had holes, which unencrypting restores\n" in shell.run("inspect", "cache/file").text
+
+
+def test_without_an_identity_that_is_said(shell: Shell, encrypted: Path) -> None:
+    """It is not that yours does not open it."""
+    shell.identity.unlink()
+    for option, code in (((), ExitCode.OK), (("--verify",), ExitCode.KEY)):
+        done = shell.run("inspect", *option, encrypted)
+        assert done.code == code
+        assert done.text.count("no identity is kept or given that could open it") == 1
+        assert "your identity" not in done.text
+        (file,) = shell.run("inspect", "--json", *option, encrypted).json["files"]
+        assert (file["state"], file["opens"], file["verified"]) == ("encrypted", None, None)
+
+
+@pytest.mark.parametrize("option", [(), ("--verify",)])
+def test_an_altered_stanza_of_ours_is_damage(shell: Shell, encrypted: Path, option: tuple[str, ...]) -> None:
+    """The file names our key, so that it has to fit."""
+    content = encrypted.read_bytes()
+    at = content.index(b"-> X25519 ") + 60  # in the wrapped file key
+    other = b"B" if content[at : at + 1] == b"A" else b"A"
+    encrypted.write_bytes(content[:at] + other + content[at + 1 :])
+    done = shell.run("inspect", *option, encrypted)
+    assert done.code == ExitCode.DAMAGED
+    assert "its header has been altered" in done.text
+
+
 def test_verifying_opens_every_chunk(shell: Shell, encrypted: Path) -> None:
     """And finds the one that was altered, which looks whole without."""
     assert "verified: every chunk is genuine" in shell.run("inspect", "--verify", encrypted).text

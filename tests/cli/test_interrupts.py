@@ -34,7 +34,7 @@ def test_a_pass_stops_in_the_middle_of_a_large_file(shell: Shell, film: Path) ->
         running.type(b"\x03")
         done = running.end()
     assert done.code == ExitCode.CANCELLED
-    assert "1 item found and not begun" in done.text
+    assert "1 item not done\r\n" in done.text
     after = film.stat()
     assert (after.st_ino, after.st_mtime_ns, after.st_size) == (before.st_ino, before.st_mtime_ns, SIZE)
     assert shell.run("recheck", "cache").code == ExitCode.OK

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cscd import __version__
+from cscd.cli import main
+from cscd.cli.commands import COMMANDS
 from cscd.cli.exitcodes import ExitCode
-from cscd.cli.main import COMMANDS
 from tests.cli.shell import PROGRAM, Shell
 
 
@@ -41,6 +42,10 @@ def test_the_version_is_printed(shell: Shell) -> None:
         ("--bad",),
         ("recheck", "--background", "--foreground", "."),
         ("recheck", "--exclude", "[z-a]", "."),
+        ("recheck", ""),
+        ("recheck", ".", ""),
+        ("recheck", "--include", "", "."),
+        ("recheck", "--exclude", "./", "."),
     ],
 )
 def test_a_wrong_command_line_is_explained(shell: Shell, arguments: tuple[str, ...]) -> None:
@@ -50,6 +55,41 @@ def test_a_wrong_command_line_is_explained(shell: Shell, arguments: tuple[str, .
     assert "cscd: " in done.messages
     assert not done.out
     assert not shell.state.exists()
+
+
+@pytest.mark.parametrize("command", ["recheck", "keys show", "config check"])
+def test_an_unknown_option_is_told_with_the_usage_of_its_command(shell: Shell, command: str) -> None:
+    """And with the help to look at."""
+    done = shell.run(*command.split(), "--bad", "file")
+    assert done.code == ExitCode.USAGE
+    assert done.messages.startswith(f"usage: cscd {command} ")
+    assert done.messages.endswith(f"Try: cscd {command} --help\n")
+    assert "--bad" in done.messages
+
+
+@pytest.mark.parametrize("module", ["cscd.cli.commands", "argparse", "cscd.cli.terminal", "cscd.cli.recheck"])
+def test_ctrl_c_while_it_is_loaded_is_no_bug(shell: Shell, module: str) -> None:
+    """Whatever is being imported at that moment: no traceback, and the exit code for it."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.argv[1:] = ['recheck', '--help']\n"
+        "from cscd.cli.main import entry\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        f"assert {module!r} not in sys.modules\n"
+        "sys.exit(entry())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=shell.environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (ExitCode.CANCELLED, "cscd: interrupted\n")
+
+
+def test_the_console_script_knows_its_exit_code() -> None:
+    """It has loaded nothing yet that could tell."""
+    assert main.CANCELLED == ExitCode.CANCELLED
 
 
 def test_a_strange_argument_cannot_speak_to_the_terminal(shell: Shell) -> None:
@@ -94,7 +134,7 @@ def test_it_works_without_standard_descriptors(shell: Shell, cache: Path) -> Non
 
 def test_a_bug_is_told_as_one(shell: Shell) -> None:
     """With the traceback that a report needs, and its own exit code."""
-    code = "import sys; from cscd.cli import main; main._run = None; sys.exit(main.entry())"
+    code = "import sys; from cscd.cli import commands, main; commands._run = None; sys.exit(main.entry())"
     done = subprocess.run(
         [sys.executable, "-c", code], env=shell.environment, capture_output=True, check=False
     )

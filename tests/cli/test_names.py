@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cscd.cli.names import command_line, fitted, harmless, quoted, shown, width
+from cscd.cli.names import command_line, fitted, harmless, quoted, shown, width, wrapped
 
 file_names = st.binary(min_size=1, max_size=80).map(
     lambda raw: raw.replace(b"\0", b"0").decode("utf-8", "surrogateescape")
@@ -77,3 +77,11 @@ def test_a_long_name_loses_its_middle() -> None:
 def test_fitted_text_fits(text: str, columns: int) -> None:
     """Whatever it is made of."""
     assert width(fitted(text, columns)) <= columns
+
+
+@given(st.text(alphabet="ab 日"), st.integers(1, 20))
+def test_a_sentence_is_wrapped_between_words(text: str, columns: int) -> None:
+    """No word is lost or broken, and only one that is too long by itself takes more room."""
+    lines = wrapped(text, columns)
+    assert " ".join(lines).split() == text.split()
+    assert all(width(line) <= columns or " " not in line.strip() for line in lines)

@@ -11,7 +11,7 @@ from cscd.cli.interrupts import Interrupts
 from cscd.cli.names import width
 from cscd.cli.pace import Pace
 from cscd.cli.progress import Progress, waiting_line
-from cscd.cli.terminal import Terminal
+from cscd.cli.terminal import OUT, Terminal
 from cscd.files.outcome import Holder, Outcome, Reason, Result
 from cscd.worker.recheck import Waiting
 from cscd.worker.tally import Tally
@@ -27,6 +27,11 @@ class Screen(Terminal):
         super().__init__({})
         self.interactive = interactive
         self.drawn: list[str] = []
+
+    def columns(self, fd: int = OUT) -> int:
+        """Be as wide as most."""
+        del fd
+        return 80
 
     def draw(self, text: str) -> None:
         """Keep the text."""
@@ -73,7 +78,7 @@ def test_a_narrow_terminal_shows_less(
     clock: list[float], monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     """Never more than one line, so that it can be drawn over."""
-    monkeypatch.setattr(Terminal, "columns", staticmethod(lambda _: columns))
+    monkeypatch.setattr(Screen, "columns", lambda *_: columns)
     screen = Screen(interactive=True)
     shown = Progress(screen, "/cache", "encrypting", Interrupts(screen))
     for tally, wait in ((busy_tally(), None), (busy_tally(), waiting("日本" * 50))):

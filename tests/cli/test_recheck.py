@@ -48,6 +48,26 @@ def test_the_user_is_told_of_a_new_identity_once(shell: Shell, cache: Path) -> N
     assert not second.err
 
 
+def test_the_loss_of_the_identity_is_noticed(shell: Shell, cache: Path) -> None:
+    """A new one is made, and what it does not open is not simply right."""
+    shell.run("recheck", cache)
+    shell.identity.unlink()
+    for arguments in (("recheck", "--dry-run", cache), ("recheck", cache)):
+        done = shell.run(*arguments)
+        assert "warning: earlier passes left an index" in done.messages
+        assert "3 of them are encrypted to another key" in done.text
+    assert shell.run("recheck", "--json", cache).json["trees"][0]["other_key"] == 3
+    assert "warning" not in shell.run("recheck", cache).messages
+
+
+def test_another_recipient_than_that_of_the_items_is_noticed(shell: Shell, cache: Path) -> None:
+    """They are left as they are, and told."""
+    shell.run("recheck", cache)
+    done = shell.run("recheck", "-r", str(X25519Identity.generate().recipient), cache)
+    assert (done.code, "3 of them are encrypted to another key" in done.text) == (ExitCode.OK, True)
+    assert "another key" not in shell.run("recheck", cache).text
+
+
 def test_repeating_it_changes_nothing(shell: Shell, cache: Path) -> None:
     """The same files are there, byte for byte and inode by inode."""
     shell.run("recheck", cache)
@@ -269,6 +289,53 @@ def test_a_dry_run_changes_nothing(shell: Shell, cache: Path) -> None:
     assert content(cache) == before
     shell.run("recheck", cache)
     assert shell.run("recheck", "--dry-run", cache).code == ExitCode.OK
+
+
+def test_a_dry_run_makes_nothing(shell: Shell, cache: Path) -> None:
+    """No identity, no state directory: it says what would be done without them."""
+    done = shell.run("recheck", "--dry-run", cache)
+    assert done.code == ExitCode.PARTIAL
+    assert "3 items would be encrypted" in done.text
+    assert "no identity is kept yet" in done.messages
+    assert "your new identity" not in done.messages
+    assert shell.run("recheck", "--dry-run", "--to", "unencrypted", cache).code == ExitCode.KEY
+    assert [path.name for path in shell.home.iterdir()] == ["cache"]
+
+
+def test_a_directory_given_twice_is_done_once(shell: Shell, cache: Path) -> None:
+    """By whatever path."""
+    done = shell.run("recheck", "--json", "cache", cache, "cache/below/..", "cache/below")
+    assert [Path(tree["path"]["text"]) for tree in done.json["trees"]] == [cache, cache / "below"]
+
+
+@pytest.mark.parametrize(
+    "pattern, names",
+    [("./one", ["one"]), ("././below/three", ["below/three"]), ("./three", []), ("three", ["below/three"])],
+)
+def test_a_pattern_may_begin_at_the_directory(
+    shell: Shell, cache: Path, pattern: str, names: list[str]
+) -> None:
+    """As a shell completes it."""
+    shell.run("recheck", "--include", pattern, cache)
+    assert [name for name, each in content(cache).items() if each.startswith(AGE)] == names
+
+
+def test_killed_processes_end_a_pass_with_its_summary(shell: Shell, cache: Path) -> None:
+    """As the kernel kills where memory is short; JSON is printed as well."""
+    with (
+        open(cache / "one", "rb"),
+        shell.started("recheck", "--json", "--retry-for", "1h", cache) as running,
+    ):
+        running.until("Ctrl-C stops")
+        pid = running.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+            os.kill(int(child), signal.SIGKILL)
+        done = running.end()
+    assert done.code == ExitCode.SYSTEM
+    (tree,) = done.json["trees"]
+    assert "converter processes" in tree["error"]
+    assert (tree["converted"]["items"], tree["partial"]) == (2, True)
+    assert shell.run("recheck", cache).code == ExitCode.OK
 
 
 def test_patterns_choose_the_items(shell: Shell, cache: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cscd.cli.terminal import Style, Terminal
+from cscd.cli.terminal import UNLIMITED, Style, Terminal
 from cscd.errors import OutputError
 from tests.cli.shell import Shell
 from tests.support import forks
@@ -91,13 +91,19 @@ def test_a_result_that_cannot_be_written_is_an_error() -> None:
         os.close(saved)
 
 
-def test_what_is_no_terminal_is_80_columns_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "variables, columns",
+    [
+        ({}, UNLIMITED),
+        ({"COLUMNS": "100"}, 100),
+        ({"COLUMNS": "0"}, UNLIMITED),
+        ({"COLUMNS": "x"}, UNLIMITED),
+    ],
+)
+def test_what_is_no_terminal_takes_lines_as_they_are(variables: dict[str, str], columns: int) -> None:
     """Unless COLUMNS says otherwise."""
     reader, writer = os.pipe()
-    monkeypatch.delenv("COLUMNS", raising=False)
-    assert Terminal.columns(writer) == 80
-    monkeypatch.setenv("COLUMNS", "100")
-    assert Terminal.columns(writer) == 100
+    assert Terminal(variables).columns(writer) == columns
     os.close(reader)
     os.close(writer)
 

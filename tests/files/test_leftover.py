@@ -27,7 +27,7 @@ class Place:
 
     def clean(self, name: str = "") -> bool:
         """Deal with the leftover as a pass does."""
-        return clean(self.directory, name or self.second.name)
+        return clean(self.directory, name or self.second.name) is not None
 
     def names(self) -> list[str]:
         """Return what is in the directory."""

@@ -69,4 +69,6 @@ def test_a_newborn_is_known_by_its_own_inode(tmp_path: Path) -> None:
     assert not is_newborn(".cscd-new-notes", os.fstat(fd))
     (tmp_path / "empty").touch()
     assert not is_newborn(".cscd-new-notes", (tmp_path / "empty").stat())
+    assert not is_newborn(".cscd-new-0123456789abcdef", (tmp_path / "empty").stat()), "it has another mode"
+    (tmp_path / "empty").chmod(0o600)
     assert is_newborn(".cscd-new-0123456789abcdef", (tmp_path / "empty").stat())

@@ -74,7 +74,7 @@ def flip_until(swaps: Swapping, root: Path, state: Path) -> int:
         for to in (ENCRYPTED, UNENCRYPTED):
             tally = Plan(root, passes.goal(to), state, processes=1).run()
             converted += tally.converted
-            left += tally.left.total() + tally.cleaned
+            left += tally.left.total() + tally.gone
     return left
 
 

@@ -100,3 +100,12 @@ def test_a_directory_of_roots_may_hold_it(common_path: Path, alice: User) -> Non
     common_path.chmod(0o1777)
     call_as(alice, lambda: StateDirectory.make(str(common_path / "alice")).close())
     assert (common_path / "alice").stat().st_uid == alice.uid
+
+
+def test_it_knows_whether_a_pass_was_done(tmp_path: Path) -> None:
+    """By the index that one leaves."""
+    directory = StateDirectory.make(str(tmp_path / "cscd"))
+    assert not directory.knows_trees()
+    (tmp_path / "cscd" / "index-1-2.db").touch()
+    assert directory.knows_trees()
+    directory.close()

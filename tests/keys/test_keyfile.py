@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,14 @@ def test_a_missing_file_is_an_error_of_the_key(tmp_path: Path) -> None:
     """It is named, with the reason."""
     with pytest.raises(KeyFileError, match="nowhere: No such file or directory"):
         read_identities(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("read", [read_identities, read_recipients])
+def test_a_link_that_leads_nowhere_is_a_missing_file(tmp_path: Path, read: Callable[[str], object]) -> None:
+    """A link is no mistake here, so that none is blamed."""
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(KeyFileError, match="link: No such file or directory"):
+        read(str(tmp_path / "link"))
 
 
 def test_a_malformed_file_is_named_with_the_line(path: Path) -> None:

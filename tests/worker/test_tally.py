@@ -14,7 +14,7 @@ def test_each_outcome_is_counted_in_its_place() -> None:
     tally.add("", "c", Result(Outcome.RIGHT, size=0))
     tally.add("", "d", Result(Outcome.GONE))
     tally.add("", "e", Result(Outcome.LEFT, Reason.DAMAGED))
-    assert (tally.converted, tally.converted_bytes, tally.right, tally.cleaned) == (2, 30, 1, 1)
+    assert (tally.converted, tally.converted_bytes, tally.right, tally.gone) == (2, 30, 1, 1)
     assert tally.left == {Reason.DAMAGED: 1}
 
 
