@@ -1,6 +1,7 @@
 """Many items through the protocol together, so that one wait for the disk serves them all."""
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,13 +14,15 @@ from cscd.files.failure import consequence
 from cscd.files.goal import Goal
 from cscd.files.holders import File, holders
 from cscd.files.lease import LeaseWatch
-from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result
+from cscd.files.outcome import Gone, Holder, LeftAlone, Outcome, Reason, Result
 from cscd.files.rewrite import Rewriter
 
 #: From this many files on, one syncfs(2) costs less than an fsync(2) each.
 _SYNC_TOGETHER: Final = 4
 #: Items that share one wait. More would hold more leases and descriptors for longer, and gain nothing.
 _SLICE: Final = 128
+#: Seconds for naming who holds the items of a batch.
+_LOOK_AT_MOST: Final = 1.0
 _OPEN: Final = (Reason.OPEN_ELSEWHERE, Reason.OPENED_MEANWHILE)
 
 
@@ -54,6 +57,7 @@ class Converter:
     """Called between segments and items; raises `CancelledError` to stop."""
     count: Callable[[int], None]
     """Told the bytes of content that have been read, as work goes on."""
+    _proc_hangs: bool = False
     _copied: list[_Copied] = field(default_factory=list)
     """The slice at hand."""
 
@@ -210,9 +214,14 @@ class Converter:
     def _name_holders(self, orders: Sequence[Order]) -> None:
         """Find out, with one look for the whole batch, who has the items open that were left alone."""
         files = {order.file for order in orders if order.file}
-        if not files:
+        if not files or self._proc_hangs:
             return
-        found = holders(files)
+        found: dict[File, tuple[Holder, ...]] = {}
+        look = threading.Thread(target=lambda: found.update(holders(files)), daemon=True)
+        look.start()
+        look.join(_LOOK_AT_MOST)
+        # A file of a dead network or FUSE filesystem holds up whoever asks about it; once is enough.
+        self._proc_hangs = look.is_alive()
         for order in orders:
             if order.file and order.result:
                 order.result = order.result._replace(holders=found.get(order.file, ()))

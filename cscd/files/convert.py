@@ -43,7 +43,7 @@ from cscd.files.goal import Goal, State
 from cscd.files.lease import Lease, LeaseWatch
 from cscd.files.metadata import Metadata
 from cscd.files.outcome import LeftAlone, Outcome, Reason, Result, Seen
-from cscd.files.rewrite import Decryption, Encryption, Rewrite, Rewriter
+from cscd.files.rewrite import SEGMENT, Decryption, Encryption, Rewrite, Rewriter
 from cscd.files.room import check_room
 from cscd.files.swap import Pair
 from cscd.files.temporary import create_newborn
@@ -68,6 +68,7 @@ class Item:
         "_metadata",
         "_new_inode",
         "_new_lease",
+        "_new_size",
         "_newborn",
         "_old_lease",
         "_pair",
@@ -208,18 +209,23 @@ class Item:
 
         Raises `LeftAlone`, and what `check` raises between two segments.
         """
+        large = False
 
         def check_all() -> None:
             check()
+            if large:
+                check_room(self.old, SEGMENT)  # others fill the filesystem at the same time
             if self._old_lease and self._watch.must_stop(self._old_lease):
                 raise LeftAlone(Reason.OPENED_MEANWHILE)
 
         try:
             rewrite = make()
+            large = rewrite.segments > 1
             check_room(self.old, rewrite.new_size)
             self.new = self._create()
             fresh = os.fstat(self.new)
-            self._new_inode = fresh.st_ino
+            self._new_inode, self._new_size = fresh.st_ino, rewrite.new_size
+            self._metadata.give_flags(self.new)
             rewriter.run(rewrite, self.old, self.new, check=check_all, count=count)
             self._metadata.give(self.new, fresh)
         except NoMatchError:
@@ -318,7 +324,8 @@ class Item:
                 return
             if self._new_lease and self._watch.keep(self._new_lease) and self._new_lease.whole:
                 self._give_back(Reason.CHANGED_MEANWHILE)
-            self._the_pair.give_back_late()
+            self._let_go_of_new()
+            self._the_pair.give_back_late(self.old)
         except OSError as error:
             raise consequence(error) from None
         raise LeftAlone(Reason.CHANGED_MEANWHILE)
@@ -333,24 +340,34 @@ class Item:
             raise AssertionError("not committed")
         return self._pair
 
+    def _let_go_of_new(self) -> None:
+        if self.new >= 0:
+            _close(self.new)
+        self.new = -1
+        self._new_lease = None
+
     def _give_back(self, reason: Reason) -> NoReturn:
         """Undo the exchange while the new version is still leased, and say why."""
         pair = self._the_pair
+        both = LeftAlone(Reason.KEPT_BOTH, detail=f"the other version is {pair.second}")
+        if not self._new_as_written():
+            raise both  # we were stopped for so long that the kernel took the lease away, or it got a link
         superseded = pair.put_back()
         if superseded == pair.new_inode:
-            self._carry_over()
+            self._metadata.carry_over(self.new, self.old)
             lease = self._new_lease
             if lease and not lease.nobody_came() and not lease.no_writer_came():
-                # Somebody else is about to write to the new version: theirs must not be lost either.
-                raise LeftAlone(Reason.KEPT_BOTH, detail=f"the other version is {pair.second}")
+                raise both  # somebody is about to write to the new version: that must not be lost either
+        elif os.fstat(self.new).st_nlink:
+            raise both  # the new version was not replaced but moved, and what we gave back has no name left
         pair.delete_second(superseded)
         raise LeftAlone(reason)
 
-    def _carry_over(self) -> None:
-        """Give the old version the mode and attributes set on the new one while that had the name."""
+    def _new_as_written(self) -> bool:
+        """Whether nobody has written to the new version or given it another name."""
         status = os.fstat(self.new)
-        if not self._metadata._replace(size=status.st_size).still_of(self.new, status):
-            Metadata.of(self.new, status).give(self.old, os.fstat(self.old))
+        same = status.st_mtime_ns == self._metadata.mtime_ns and status.st_size == self._new_size
+        return same and status.st_nlink <= 1
 
     # -- the end -------------------------------------------------------------------------------
 

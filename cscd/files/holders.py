@@ -11,7 +11,7 @@ from cscd.files.outcome import Holder
 
 #: Of one item; more are not of use to anybody.
 _MOST: Final = 8
-_MAPPED: Final = re.compile(rb"^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+) +/", re.MULTILINE)
+_MAPPED: Final = re.compile(rb"^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+) +/")
 
 #: What identifies an open file: device and inode number.
 File = tuple[int, int]
@@ -52,15 +52,16 @@ def _open_files(pid: str) -> set[File]:
 
 
 def _mapped_files(pid: str) -> set[File]:
+    files: set[File] = set()
     try:
         with open(f"/proc/{pid}/maps", "rb") as maps:
-            text = maps.read()
+            for line in maps:  # there may be a great many
+                if match := _MAPPED.match(line):
+                    major, minor, inode = match.groups()
+                    files.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
     except OSError:
-        return set()
-    return {
-        (os.makedev(int(major, 16), int(minor, 16)), int(inode))
-        for major, minor, inode in _MAPPED.findall(text)
-    }
+        return files
+    return files
 
 
 def _command(pid: str) -> str:

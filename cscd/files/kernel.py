@@ -22,8 +22,8 @@ _PR_SET_PDEATHSIG: Final = 1
 FLAG_IMMUTABLE: Final = 0x10
 FLAG_APPEND: Final = 0x20
 #: Inode flags that an owner may set and that a copy should have too: secure deletion, undelete,
-#: compress, sync, nodump, noatime, no copy-on-write.
-FLAGS_KEPT: Final = 0x1 | 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x800000
+#: compress, sync, nodump, noatime, do not compress, no copy-on-write.
+FLAGS_KEPT: Final = 0x1 | 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x400 | 0x800000
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)

@@ -5,6 +5,9 @@ import os
 import stat
 from dataclasses import dataclass
 
+from cscd import age
+from cscd.errors import AgeError
+from cscd.files.content import LOOK, examine
 from cscd.files.failure import consequence
 from cscd.files.lease import Lease
 from cscd.files.outcome import Gone, LeftAlone, Reason
@@ -90,10 +93,38 @@ def _restore(directory: int, says: SecondName, fd: int) -> Leftover | None:
         return None  # The user moved or deleted the item since: what was written is the user's file now.
     lease = Lease(fd, required=False)
     try:
-        Pair(directory, item, says).give_back_late()
+        if not _are_versions(directory, item, fd, says):
+            return None
+        Pair(directory, item, says).give_back_late(fd)
     finally:
         lease.release()
     return Leftover(item)
+
+
+def _are_versions(directory: int, item: str, old: int, says: SecondName) -> bool:
+    """Whether two files can be versions of each other, so that a name alone cannot have one replaced.
+
+    One is encrypted and the other is not, and the new one has the size that follows from the old one's.
+    """
+    new = os.open(item, _OPEN, dir_fd=directory)
+    try:
+        status = os.fstat(new)
+        if not says.unchanged_new(status):
+            return True  # then nothing is replaced, and both are kept
+        size = status.st_size
+        found, before = (examine(fd, os.pread(fd, LOOK, 0)) for fd in (new, old))
+    except LeftAlone:
+        return False
+    finally:
+        os.close(new)
+    try:
+        if found and not before:
+            return size == found[0].length + age.NONCE + age.sealed_size(says.size)
+        if before and not found:
+            return size == age.plain_size(says.size - before[0].length - age.NONCE)
+    except AgeError:
+        return False
+    return False
 
 
 def _name_of(directory: int, inode: int) -> str | None:

@@ -8,7 +8,7 @@ because Linux has no call to set them: the time of birth and the change time.
 import errno
 import os
 import stat
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from cscd.files import kernel
 from cscd.files.outcome import LeftAlone, Reason
@@ -55,6 +55,20 @@ class Metadata(NamedTuple):
             _attributes(fd),
         )
 
+    def carry_over(self, new: int, old: int) -> None:
+        """Give an open file what was changed of another one's metadata since both were like this."""
+        status, before = os.fstat(new), os.fstat(old)
+        if self._replace(size=status.st_size).still_of(new, status):
+            return
+        one, other = Metadata.of(new, status), Metadata.of(old, before)
+
+        def newer(field: str) -> Any:  # noqa: ANN401 - a field of any of the types above
+            theirs, ours, given = getattr(one, field), getattr(other, field), getattr(self, field)
+            return theirs if theirs != given and ours == given else ours
+
+        fields = ("mode", "uid", "gid", "attributes")
+        other._replace(**{field: newer(field) for field in fields}).give(old, before)
+
     def still_of(self, fd: int, status: os.stat_result) -> bool:
         """Whether an open file has this metadata and size still; access times do not count.
 
@@ -70,13 +84,20 @@ class Metadata(NamedTuple):
             and _attributes(fd) == self.attributes
         )
 
+    def give_flags(self, fd: int) -> None:
+        """Set the inode flags of a new file while it is empty; some cannot be set later."""
+        kept = self.flags & kernel.FLAGS_KEPT
+        if kept:
+            kernel.set_inode_flags(fd, kernel.inode_flags(fd) & ~kernel.FLAGS_KEPT | kept)
+
     def give(self, fd: int, status: os.stat_result) -> None:
         """Make a file that is complete otherwise carry this metadata; `status` says whose `fd` is now.
 
         Order matters: changing the group clears setuid and setgid, setting an ACL changes the mode,
         and anything may touch the times.
 
-        Raises `LeftAlone` with METADATA where some of it cannot be reproduced.
+        Raises `LeftAlone` with METADATA where some of it cannot be reproduced: what the kernel says of
+        the file afterwards is what counts, for it drops some things without an error.
         """
         try:
             self._give(fd, status)
@@ -84,15 +105,30 @@ class Metadata(NamedTuple):
             number = error.errno or errno.EPERM
             detail = f"{os.strerror(number)} when copying its group, ACL or attributes"
             raise LeftAlone(Reason.METADATA, number, detail) from None
+        if not self._is_of(fd):
+            raise LeftAlone(Reason.METADATA, detail="its mode, group, times, ACL or flags cannot be kept")
+
+    def _is_of(self, fd: int) -> bool:
+        """Whether an open file has all of this now, its size apart."""
+        status = os.fstat(fd)
+        return (
+            status.st_mode == self.mode
+            and status.st_uid == self.uid
+            and status.st_gid == self.gid
+            and status.st_mtime_ns == self.mtime_ns
+            and status.st_atime_ns == self.atime_ns
+            and (not self.attributes or _attributes(fd) == self.attributes)
+            and (not self.flags & kernel.FLAGS_KEPT or not self._other_flags(fd))
+        )
+
+    def _other_flags(self, fd: int) -> bool:
+        return bool((kernel.inode_flags(fd) ^ self.flags) & kernel.FLAGS_KEPT)
 
     def _give(self, fd: int, status: os.stat_result) -> None:
         if status.st_gid != self.gid or status.st_uid != self.uid:
             os.fchown(fd, self.uid, self.gid)
         self._give_attributes(fd)
         os.fchmod(fd, stat.S_IMODE(self.mode))
-        kept = self.flags & kernel.FLAGS_KEPT
-        if kept:
-            kernel.set_inode_flags(fd, kernel.inode_flags(fd) & ~kernel.FLAGS_KEPT | kept)
         os.utime(fd, ns=(self.atime_ns, self.mtime_ns))
 
     def _give_attributes(self, fd: int) -> None:
@@ -102,6 +138,7 @@ class Metadata(NamedTuple):
             return
         for name in present.keys() - self.attributes.keys():
             os.removexattr(fd, name)
-        for name, value in self.attributes.items():
-            if present.get(name) != value:
-                os.setxattr(fd, name, value)
+        # ACLs last: one that takes the owner's right to write away would stop the others.
+        for name in sorted(self.attributes, key=lambda name: name.startswith("system.")):
+            if present.get(name) != self.attributes[name]:
+                os.setxattr(fd, name, self.attributes[name])

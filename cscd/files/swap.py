@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from cscd.files import kernel
 from cscd.files.lease import Lease
+from cscd.files.metadata import Metadata
 from cscd.files.outcome import Gone, LeftAlone, Reason
 from cscd.files.temporary import SecondName
 
@@ -90,10 +91,11 @@ class Pair:
             coming = self._inode(self._name)
         raise LeftAlone(Reason.KEPT_BOTH, detail=f"it is kept as {self.second}")
 
-    def give_back_late(self) -> None:
-        """Put the old version back after the new one could be opened by others.
+    def give_back_late(self, old: int) -> None:
+        """Put the old version, open as `old`, back after the new one could be opened by others.
 
-        Done only if nobody has the new version open and nobody changed it.
+        Done only if nobody has the new version open and nobody wrote to it. What it has been given
+        meanwhile of mode, group and attributes, the old version gets.
 
         Raises `LeftAlone` with KEPT_BOTH otherwise.
         """
@@ -109,9 +111,13 @@ class Pair:
             if not self._says.unchanged_new(status) or status.st_nlink != 1:
                 raise both
             lease = Lease(fd, required=False)
+            _hand_over(fd, status, old)
             superseded = self.put_back()
-            if superseded == self.new_inode and not lease.nobody_came() and not lease.no_writer_came():
-                raise both
+            if superseded == self.new_inode:
+                if not lease.nobody_came() and not lease.no_writer_came():
+                    raise both
+            elif os.fstat(fd).st_nlink:
+                raise both  # the new version was not replaced but moved, and the old one has no name left
             self.delete_second(superseded)
         except LeftAlone:
             raise both from None
@@ -119,14 +125,8 @@ class Pair:
             os.close(fd)
 
     def delete_old(self) -> None:
-        """Delete the old version, which has just been seen unchanged.
-
-        Its change time and its one link say that nobody has moved the second name or put a file there.
-        """
-        try:
-            os.unlink(self.second, dir_fd=self._directory)
-        except FileNotFoundError:
-            return
+        """Delete the old version."""
+        self.delete_second(self.old_inode)
 
     def delete_second(self, inode: int) -> None:
         """Delete the second name if it leads to the inode expected, and only then."""
@@ -148,3 +148,12 @@ class Pair:
             return os.stat(name, dir_fd=self._directory, follow_symlinks=False)
         except FileNotFoundError:
             raise Gone from None
+
+
+def _hand_over(new: int, status: os.stat_result, old: int) -> None:
+    """Give the old version the mode, group and attributes of the new one, where they differ."""
+    theirs, before = Metadata.of(new, status), os.fstat(old)
+    ours = Metadata.of(old, before)
+    wanted = ours._replace(mode=theirs.mode, uid=theirs.uid, gid=theirs.gid, attributes=theirs.attributes)
+    if wanted != ours:
+        wanted.give(old, before)

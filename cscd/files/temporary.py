@@ -18,7 +18,6 @@ Where the filesystem has no unnamed files (O_TMPFILE), the new version has a nam
 import os
 import re
 import secrets
-import stat
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,24 +25,31 @@ from typing import Final
 PREFIX: Final = ".cscd-"
 _NEWBORN: Final = f"{PREFIX}new-"
 _PATTERN: Final = re.compile(r"\.cscd-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})")
-_NEWBORN_MODE: Final = 0o600
 _NEWBORN_PATTERN: Final = re.compile(_NEWBORN + "([0-9a-f]{16})")
 
 
 def is_newborn(name: str, status: os.stat_result) -> bool:
     """Whether a file is a new version whose writing was cut short: the name says so, and the file agrees."""
     match = _NEWBORN_PATTERN.fullmatch(name)
-    if match is None:
-        return False
-    fresh = status.st_size == 0 and stat.S_IMODE(status.st_mode) == _NEWBORN_MODE
-    return fresh or int(match[1], 16) == status.st_ino
+    return match is not None and int(match[1], 16) == status.st_ino
+
+
+def is_second(name: str, status: os.stat_result) -> bool:
+    """Whether a file is one of the two versions that its name speaks of, or a new version being written."""
+    says = SecondName.parse(name)
+    if says is None:
+        return is_newborn(name, status)
+    return status.st_ino in (says.old_inode, says.new_inode)
 
 
 def create_newborn(directory: int) -> tuple[str, int]:
-    """Create a named file for a new version; returns the name and the descriptor."""
+    """Create a named file for a new version; returns the name and the descriptor.
+
+    A run that is killed between the two calls leaves an empty file, which nobody can tell from a user's.
+    """
     name = _NEWBORN + secrets.token_hex(8)
     flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(name, flags, _NEWBORN_MODE, dir_fd=directory)
+    fd = os.open(name, flags, 0o600, dir_fd=directory)
     own = f"{_NEWBORN}{os.fstat(fd).st_ino:016x}"
     os.rename(name, own, src_dir_fd=directory, dst_dir_fd=directory)
     return own, fd

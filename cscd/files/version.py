@@ -19,8 +19,7 @@ def version(status: os.stat_result) -> tuple[int, ...]:
 
 def found_right(status: os.stat_result) -> Seen | None:
     """Return the version of a file that was right when found, None if a later one could look the same."""
-    coarse = status.st_ctime_ns % 1_000_000_000 == 0
-    return _seen(status) if _age_ns(status) >= (_COARSE_NS if coarse else _TICK_NS) else None
+    return _seen(status) if _aged(status) else None
 
 
 def made_right(status: os.stat_result, mtime_ns: int) -> Seen | None:
@@ -30,11 +29,13 @@ def made_right(status: os.stat_result, mtime_ns: int) -> Seen | None:
     ctime as it is. Once that tick is over, any later change moves the ctime.
     """
     unwritten = status.st_mtime_ns == mtime_ns < status.st_ctime_ns - _TICK_NS
-    return _seen(status) if unwritten and _age_ns(status) >= _TICK_NS else None
+    return _seen(status) if unwritten and _aged(status) else None
 
 
-def _age_ns(status: os.stat_result) -> int:
-    return time.time_ns() - status.st_ctime_ns
+def _aged(status: os.stat_result) -> bool:
+    """Whether the tick of the last change is over."""
+    coarse = status.st_ctime_ns % 1_000_000_000 == 0
+    return time.time_ns() - status.st_ctime_ns >= (_COARSE_NS if coarse else _TICK_NS)
 
 
 def _seen(status: os.stat_result) -> Seen:

@@ -40,6 +40,16 @@ from cscd.worker.tasks import (
 
 #: Seconds between two progress messages: often enough for a bar that moves.
 _TELL_EVERY: Final = 0.1
+#: Ends and stops are for the pass to decide, which says so by the stop flag. A process that was stopped on
+#: its own would keep its leases, and whoever opens those files would wait.
+_IGNORED: Final = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
 #: Objects made and not freed between two looks for cycles. The items of a batch are as many, and none is a
 #: cycle; the exceptions of items left alone may be.
 _COLLECT_EVERY: Final = 20_000
@@ -196,8 +206,9 @@ def run_converter(assignment: Assignment, pipe: Connection, parent: int) -> None
     kernel.die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         return  # the pass ended before we asked to end with it
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)  # the pass decides, and says so by the stop flag
+    for ignored in _IGNORED:
+        signal.signal(ignored, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys and plaintext are in this memory
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.freeze()  # what the pass has made lives as long as we do; looking through it only copies its pages

@@ -52,6 +52,10 @@ class Directories:
         self._open[path] = _Directory(inode)
         return self._index.record(inode)
 
+    def __contains__(self, path: str) -> bool:
+        """Whether a directory is at work."""
+        return path in self._open
+
     def listed(self, path: str, listing: Listing) -> None:
         """Note a slice of a directory's listing."""
         directory = self._open[path]

@@ -188,6 +188,8 @@ class Pass:
         begun = []
         for _ in range(max(1, min(share, _SCAN_MOST))):
             path, inode = self._to_scan.pop()
+            if path in directories:
+                continue  # readdir(3) has told of it twice
             begun.append((path, directories.open(path, inode)))
         return ScanDirectories(tuple(begun))
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from cscd.files.failure import consequence
 from cscd.files.leftover import may_be_leftover
-from cscd.files.outcome import Reason
+from cscd.files.outcome import LeftAlone, Reason
+from cscd.files.temporary import is_second
 from cscd.files.tree import Tree
 from cscd.worker.record import Record
 from cscd.worker.selection import Selection
@@ -76,6 +78,7 @@ class Scan:
         """List the next entries, in the order of inodes: on most filesystems the order on the disk."""
         entries = sorted(islice(self._entries, SLICE), key=os.DirEntry.inode)
         listing = Listing(more=len(entries) == SLICE)
+        entries = [entry for at, entry in enumerate(entries) if not at or not _same(entry, entries[at - 1])]
         right, unknown = self._split(entries, listing)
         only_slice = self._first and not listing.more
         self._first = False
@@ -96,8 +99,8 @@ class Scan:
         knows, append = self._known.knows, right.append
         for entry, status in self._files(entries, listing):
             inode, ctime, size = status.st_ino, status.st_ctime_ns, status.st_size
-            if may_be_leftover(entry.name) and ctime > self._began_ns:
-                continue  # the second name of an item that is being converted just now
+            if may_be_leftover(entry.name) and self._is_ours_now(entry.name, status):
+                continue
             if inode in spared:
                 self._leave(listing, entry.name, Reason.EXCLUDED)
             elif knows(inode, ctime, size):
@@ -110,6 +113,10 @@ class Scan:
                 unknown.append((entry.name, size))
         return right, unknown
 
+    def _is_ours_now(self, name: str, status: os.stat_result) -> bool:
+        """Whether this is the second name of an item that this pass is converting at the moment."""
+        return self._began_ns < status.st_ctime_ns <= time.time_ns() and is_second(name, status)
+
     def _files(
         self, entries: list[os.DirEntry[str]], listing: Listing
     ) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
@@ -121,22 +128,17 @@ class Scan:
             elif select and not select(self.path, entry.name) and not may_be_leftover(entry.name):
                 self._leave(listing, entry.name, Reason.EXCLUDED)
             else:
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                yield entry, status
+                status = self._status(entry, listing)
+                if status:
+                    yield entry, status
 
     def _note_other(self, entry: os.DirEntry[str], listing: Listing) -> None:
         """Note what is not a regular file: a directory to walk, one not to, or something else."""
         if not entry.is_dir(follow_symlinks=False):
             self._leave(listing, entry.name, Reason.NOT_REGULAR)
             return
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        if not stat.S_ISDIR(status.st_mode):
+        status = self._status(entry, listing)
+        if not status or not stat.S_ISDIR(status.st_mode):
             return
         if status.st_dev != self._device:
             self._leave(listing, entry.name, Reason.OTHER_FILESYSTEM)
@@ -145,8 +147,23 @@ class Scan:
         else:
             listing.subdirectories.append((entry.name, status.st_ino))
 
+    def _status(self, entry: os.DirEntry[str], listing: Listing) -> os.stat_result | None:
+        """Return the status of an entry; None if it is gone, or cannot be asked as a foreign mount."""
+        try:
+            return entry.stat(follow_symlinks=False)
+        except OSError as error:
+            left = consequence(error)
+            if isinstance(left, LeftAlone):
+                self._leave(listing, entry.name, left.reason)
+            return None
+
     @staticmethod
     def _leave(listing: Listing, name: str, reason: Reason) -> None:
         listing.left[reason] += 1
         if listing.left[reason] <= FIRST:
             listing.left_first.append((name, reason))
+
+
+def _same(entry: os.DirEntry[str], before: os.DirEntry[str]) -> bool:
+    """Whether readdir(3) has told of a file twice; XFS does when a directory changes meanwhile."""
+    return entry.inode() == before.inode() and entry.name == before.name

@@ -12,8 +12,10 @@ from cscd.files.lease import LeaseWatch
 from cscd.files.leftover import clean, may_be_leftover
 from cscd.files.outcome import LeftAlone, Reason
 from cscd.files.temporary import SecondName, create_newborn
+from tests.support import passes
 
-OLD, NEW = b"the old version", b"the new version, of another size"
+OLD = b"the old version"
+NEW = passes.encrypted(OLD)
 TIME = 1_234_567_890_123_456_789
 
 
@@ -85,6 +87,29 @@ def test_old_version_written_to_is_given_back(exchanged: Place) -> None:
     assert exchanged.clean()
     assert exchanged.names() == ["item"]
     assert exchanged.item.read_bytes() == OLD + b", and more"
+
+
+def test_given_back_it_keeps_what_was_set_since(exchanged: Place) -> None:
+    """Mode and attributes that the user has set since the kill were set on the name, so they stay with it."""
+    exchanged.item.chmod(0o600)
+    os.setxattr(exchanged.item, "user.note", b"set")
+    exchanged.second.write_bytes(b"late")
+    assert exchanged.clean()
+    assert exchanged.item.read_bytes() == b"late"
+    assert exchanged.item.stat().st_mode & 0o7777 == 0o600
+    assert os.getxattr(exchanged.item, "user.note") == b"set"
+
+
+def test_a_forged_name_replaces_nothing(linked: Place) -> None:
+    """A name that speaks of two files which are no versions of each other is a user's."""
+    victim, forged = linked.item.with_name("victim"), linked.item.with_name("forged")
+    victim.write_bytes(b"what the user wrote")
+    forged.write_bytes(b"what somebody else put into an archive")
+    status = victim.stat()
+    says = SecondName(forged.stat().st_ino, status.st_ino, status.st_mtime_ns, 0)
+    name = forged.rename(forged.with_name(str(says))).name
+    assert not linked.clean(name)
+    assert victim.read_bytes() == b"what the user wrote"
 
 
 def test_old_version_written_to_is_given_back_under_a_new_name(exchanged: Place) -> None:

@@ -180,6 +180,45 @@ def test_what_the_user_may_not_set_is_a_reason_to_leave_it(
     assert os.listdir(tree) == ["item"]
 
 
+@pytest.mark.root
+def test_what_the_kernel_drops_in_silence_is_a_reason_to_leave_it(
+    ext4: Mount, common_path: Path, alice: User
+) -> None:
+    """A setgid bit of a group that the owner is not in goes without an error when a copy is given it."""
+    tree = ext4.point / "tree"
+    tree.mkdir()
+    item = tree / "item"
+    item.write_bytes(b"content")
+    os.chown(item, alice.uid, alice.gid + 9)
+    item.chmod(0o2755)
+    os.chown(tree, alice.uid, alice.gid + 9)
+    tree.chmod(0o2777)
+    before = Facts.of(item)
+    tally = Plan(tree, passes.goal(ENCRYPTED), common_path / "state", user=alice).run()
+    assert passes.left(tally) == {"item": Reason.METADATA}
+    assert Facts.of(item) == before
+
+
+@pytest.mark.root
+def test_a_read_only_file_with_acl_and_attributes(ext4: Mount, common_path: Path, alice: User) -> None:
+    """An ACL that takes the owner's right to write away does not keep the attributes from being copied."""
+    tree = ext4.point / "tree"
+    tree.mkdir()
+    item = tree / "item"
+    item.write_bytes(b"content")
+    os.setxattr(item, "user.text", b"text")
+    run("setfacl", "-m", "u:60802:r", item)
+    item.chmod(0o440)
+    for path in (tree, item):
+        os.chown(path, alice.uid, alice.gid)
+    before = Facts.of(item)
+
+    def look() -> None:
+        assert Facts.of(item) == before
+
+    there_and_back(tree, common_path / "state", look, alice)
+
+
 def blocks(path: Path) -> int:
     """Return the bytes that a file takes on the disk, everything written."""
     fd = os.open(path, os.O_RDONLY)

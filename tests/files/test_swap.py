@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cscd.files import kernel
 from cscd.files.outcome import Gone, LeftAlone, Reason
 from cscd.files.swap import Pair
 from tests.support import openers
@@ -28,6 +29,14 @@ class Scene:
         """Give the other version its name."""
         self.pair.link(self.new, "")
         return self
+
+    def give_back_late(self) -> None:
+        """Give the old version, which is under the second name, its name back."""
+        old = os.open(self.second, os.O_RDONLY)
+        try:
+            self.pair.give_back_late(old)
+        finally:
+            os.close(old)
 
     def exchanged(self) -> "Scene":
         """Go past the exchange, with nobody having the new version open."""
@@ -118,7 +127,7 @@ def test_only_the_expected_file_is_deleted(scene: Scene) -> None:
 
 def test_giving_back_late(scene: Scene) -> None:
     """The old version can have its name back as long as nobody has touched the new one."""
-    scene.exchanged().pair.give_back_late()
+    scene.exchanged().give_back_late()
     assert scene.files() == {"item": b"old"}
 
 
@@ -128,7 +137,7 @@ def test_both_are_kept_while_somebody_has_the_new_version_open(scene: Scene, fla
     scene.exchanged()
     with openers.holding(scene.item, flags):
         with pytest.raises(LeftAlone) as caught:
-            scene.pair.give_back_late()
+            scene.give_back_late()
         assert caught.value.reason is Reason.KEPT_BOTH
         assert scene.second.name in caught.value.detail
     assert scene.files() == {"item": b"new", scene.second.name: b"old"}
@@ -138,6 +147,24 @@ def test_both_are_kept_when_the_new_version_was_written_to(scene: Scene) -> None
     """Somebody's writes to the new version are not thrown away for those to the old one."""
     scene.exchanged().item.write_bytes(b"written")
     with pytest.raises(LeftAlone) as caught:
-        scene.pair.give_back_late()
+        scene.give_back_late()
     assert caught.value.reason is Reason.KEPT_BOTH
     assert scene.files() == {"item": b"written", scene.second.name: b"old"}
+
+
+def test_both_are_kept_when_the_new_version_was_moved(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a log that is rotated while its old version is given back, that version keeps the second name."""
+    exchange = kernel.exchange
+
+    def rotated(directory: int, one: str, other: str) -> None:
+        monkeypatch.setattr(kernel, "exchange", exchange)
+        scene.item.rename(scene.item.with_name("item.1"))
+        scene.item.write_bytes(b"fresh")
+        exchange(directory, one, other)
+
+    scene.exchanged()
+    monkeypatch.setattr(kernel, "exchange", rotated)
+    with pytest.raises(LeftAlone) as caught:
+        scene.give_back_late()
+    assert caught.value.reason is Reason.KEPT_BOTH
+    assert scene.files() == {"item": b"fresh", "item.1": b"new", scene.second.name: b"old"}

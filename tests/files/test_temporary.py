@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cscd.files.temporary import PREFIX, SecondName, create_newborn, is_newborn
+from cscd.files.temporary import PREFIX, SecondName, create_newborn, is_newborn, is_second
 
 
 def test_a_second_name_says_what_it_was_given(tmp_path: Path) -> None:
@@ -69,6 +69,15 @@ def test_a_newborn_is_known_by_its_own_inode(tmp_path: Path) -> None:
     assert not is_newborn(".cscd-new-notes", os.fstat(fd))
     (tmp_path / "empty").touch()
     assert not is_newborn(".cscd-new-notes", (tmp_path / "empty").stat())
-    assert not is_newborn(".cscd-new-0123456789abcdef", (tmp_path / "empty").stat()), "it has another mode"
-    (tmp_path / "empty").chmod(0o600)
-    assert is_newborn(".cscd-new-0123456789abcdef", (tmp_path / "empty").stat())
+    assert not is_newborn(".cscd-new-0123456789abcdef", (tmp_path / "empty").stat())
+
+
+def test_a_second_name_leads_to_one_of_its_two_versions(tmp_path: Path) -> None:
+    """A file that only has such a name is none, however new it is."""
+    path = tmp_path / "file"
+    path.touch()
+    status = path.stat()
+    assert is_second(str(SecondName(status.st_ino, 1, 2, 3)), status)
+    assert is_second(str(SecondName(1, status.st_ino, 2, 3)), status)
+    assert not is_second(str(SecondName(1, 2, 3, 4)), status)
+    assert not is_second(".cscd-notes", status)

@@ -5,6 +5,7 @@ import random
 import resource
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cscd.files.outcome import Reason
 from tests.support import forks, mounts, opens, passes
 from tests.support.mounts import Mount
 from tests.support.passes import ENCRYPTED, UNENCRYPTED, Plan
+from tests.support.waiting import wait_until
 
 CONTENT = b"content"
 NAMES = [
@@ -189,3 +191,29 @@ def test_many_items_in_one_directory_are_listed_in_slices(tmpfs: Mount, tmp_path
     assert plan.run().converted == 9_000
     tally = plan.run()
     assert (tally.right, tally.found, tally.converted) == (9_000, 0, 0)
+
+
+@pytest.mark.root
+def test_a_dead_mount_costs_only_itself(common_path: Path) -> None:
+    """A directory in which one entry cannot even be asked about is walked all the same."""
+    tree = common_path / "tree"
+    tree.mkdir()
+    (tree / "item").write_bytes(b"content")
+    source = common_path / "source"
+    source.mkdir()
+    with mounts.fuse(source, tree / "dead") as mount:
+        subprocess.run(["pkill", "-KILL", "-f", f"bindfs -f {source}"], check=True)
+        wait_until(lambda: not answers(mount.point), "the mount is dead")
+        tally = Plan(tree, passes.goal(ENCRYPTED), common_path / "state").run()
+        mounts.unmount(mount.point)
+    assert tally.converted == 1
+    assert passes.left(tally) == {"dead": Reason.IO_ERROR}
+
+
+def answers(path: Path) -> bool:
+    """Whether a path can be asked about."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True

@@ -312,6 +312,52 @@ def test_writer_to_the_new_version_when_the_item_is_given_back(conversion: Conve
     os.close(directory)
 
 
+@pytest.fixture
+def short_leases() -> Iterator[None]:
+    """Have the kernel take leases away after a second, for everybody, as after a minute of standing still."""
+    requires.root()
+    setting = Path("/proc/sys/fs/lease-break-time")
+    before = setting.read_text()
+    setting.write_text("1")
+    yield
+    setting.write_text(before)
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("short_leases")
+def test_stopped_for_so_long_that_the_new_version_was_written_to(conversion: Conversion) -> None:
+    """What was written to the new version is kept, and so is the mode that was set on the old one."""
+    with handle(conversion.path) as fd:
+        conversion.item.commit()
+        second = conversion.kept()
+        with writer(conversion.path) as late:
+            assert late.wait(10) == 0, "the kernel lets it in"
+        Path(f"/proc/self/fd/{fd}").chmod(0o640)
+        with pytest.raises(LeftAlone) as left:
+            conversion.item.settle()
+        assert left.value.reason is Reason.KEPT_BOTH
+        conversion.close()
+    assert conversion.path.read_bytes().endswith(LATE)
+    assert (second.read_bytes(), second.stat().st_mode & 0o7777) == (BEFORE, 0o640)
+
+
+def test_reader_that_came_and_went_does_not_keep_the_item_from_being_given_back(
+    conversion: Conversion,
+) -> None:
+    """Until the old version is deleted a late writer gets the item, whoever has read the new one."""
+    with handle(conversion.path) as fd:
+        conversion.item.commit()
+        conversion.item.settle()
+        assert conversion.path.read_bytes().startswith(b"age-encryption.org")
+        late = arrive(conversion, fd)
+        with pytest.raises(LeftAlone) as left:
+            conversion.item.retire()
+        assert left.value.reason is Reason.CHANGED_MEANWHILE
+        conversion.close()
+        assert late.wait(10) == 0
+    expect(conversion, BEFORE + LATE, State.UNENCRYPTED)
+
+
 def save(path: Path) -> None:
     """Save a file as editors do."""
     fresh = path.with_name("fresh")

@@ -180,6 +180,15 @@ def is_encrypted(content: bytes) -> bool:
     return age.looks_like_age(content) and age.find(age.parse(content)) is not None
 
 
+def encrypted(content: bytes) -> bytes:
+    """Return small content as an encrypted item."""
+    to = goal(ENCRYPTED)
+    beginning, sealer = age.begin(to.recipients, to.marker(sparse=False))
+    sealed = memoryview(bytearray(age.sealed_size(len(content))))
+    sealer.seal_into(memoryview(content), sealed, 0, final=True)
+    return beginning + sealed
+
+
 def plain(content: bytes) -> bytes:
     """Return what an item holds, whichever state it is in; AgeError where an encrypted one is not whole."""
     if not is_encrypted(content):
