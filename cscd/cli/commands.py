@@ -9,6 +9,7 @@ import contextlib
 import gc
 import importlib
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Sequence
@@ -62,6 +63,7 @@ class Parser(argparse.ArgumentParser):
 def run(arguments: Sequence[str]) -> ExitCode:
     """Run a command line and return the exit code of the process, which ends soon."""
     keep_standard_descriptors()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no key of the user's in a core file
     terminal = Terminal(os.environ)
     try:
         code = _guarded(arguments, terminal)
