@@ -1,17 +1,10 @@
 """The fuzz target runs with every test run, on what Hypothesis makes up and on mutated test vectors."""
 
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import vectors
 from tests.fuzz import header_target
-
-FUZZER = Path(__file__).with_name("fuzz_header.py")
 
 SEEDS = [vector.file[:1024] for vector in vectors.read_all()]
 
@@ -51,15 +44,3 @@ def test_mutated_vectors(seed: bytes, changes: list[tuple[int, bytes]]) -> None:
     for at, piece in changes:
         seed = seed[:at] + piece + seed[at + len(piece) // 2 + 1 :]
     header_target.check(seed)
-
-
-def test_under_atheris(tmp_path: Path) -> None:
-    """The target runs under its fuzzer, from the test vectors as corpus."""
-    pytest.importorskip("atheris", reason="needs the Python package atheris")
-    result = subprocess.run(
-        [sys.executable, FUZZER, "-atheris_runs=2000", "-seed=1", "corpus"],
-        capture_output=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert result.returncode == 0, result.stderr.decode()

@@ -47,7 +47,7 @@ class Reader:
             try:
                 content, encrypted = plain(fd)
             except AgeError as error:
-                if kind in _IN_PLACE and os.fstat(fd).st_mtime_ns != before.st_mtime_ns:
+                if kind in _IN_PLACE and _changed(before, os.fstat(fd)):
                     return
                 self.failures.append(f"{kind}/{path.name}: {error}")
                 return
@@ -71,3 +71,8 @@ class Reader:
             self._longest[path] = max(self._longest[path], len(content))
             return not shorter and (content.endswith(b"\n") or not encrypted)
         return True
+
+
+def _changed(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether a file was written to; the kernel sets the time of a truncation a little before the size."""
+    return (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size)
