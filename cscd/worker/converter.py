@@ -9,6 +9,7 @@ import gc
 import os
 import resource
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from mmap import mmap
@@ -40,6 +41,10 @@ from cscd.worker.tasks import (
 
 #: Seconds between two progress messages: often enough for a bar that moves.
 _TELL_EVERY: Final = 0.1
+#: Seconds after which a busy thread hands over the interpreter: the watch of the leases waits no longer.
+_SWITCH: Final = 0.0005
+#: In the background the work makes way for everything else (nice(2)).
+_NICE: Final = 5
 #: Ends and stops are for the pass to decide, which says so by the stop flag. A process that was stopped on
 #: its own would keep its leases, and whoever opens those files would wait.
 _IGNORED: Final = (
@@ -211,7 +216,11 @@ def run_converter(assignment: Assignment, pipe: Connection, parent: int) -> None
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys and plaintext are in this memory
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    sys.setswitchinterval(_SWITCH)
     gc.freeze()  # what the pass has made lives as long as we do; looking through it only copies its pages
     gc.set_threshold(_COLLECT_EVERY)
     with LeaseWatch() as watch:
+        if assignment.goal.background:
+            # After the start of the watch, which stays as it was: it must not wait for what it answers for.
+            os.nice(_NICE)
         ConverterProcess(assignment, pipe, watch).run()

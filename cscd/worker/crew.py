@@ -126,10 +126,14 @@ class Crew:
         if task:
             yield member, task, answer
 
-    def end(self) -> None:
-        """End all of them and wait for it."""
+    def dismiss(self) -> None:
+        """Have all of them end after their task."""
         for member in self._members:
             member.dismiss()
+
+    def end(self) -> None:
+        """End all of them and wait for it."""
+        self.dismiss()
         for member in self._members:
             member.end()
         self._members = []

@@ -141,6 +141,7 @@ class Pass:
                 if self._pending and options.retry_for:
                     self._retry(crew, directories)
             finally:
+                crew.dismiss()  # they end while we wait for the disk
                 self._finish(directories)
                 self._make_durable()
         return self.tally
