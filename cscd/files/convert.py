@@ -335,8 +335,7 @@ class Item:
 
     @property
     def _the_pair(self) -> Pair:
-        if self._pair is None:
-            raise AssertionError("not committed")
+        assert self._pair, "not committed"  # noqa: S101 - the caller's mistake, not an item's
         return self._pair
 
     def _let_go_of_new(self) -> None:

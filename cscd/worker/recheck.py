@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 _BATCH_ITEMS: Final = 512
 _BATCH_BYTES: Final = 32 << 20
 #: Directories listed in one task.
-_SCAN_MOST: Final = 32
+_SCAN_MOST: Final = 8
 #: Items found and not yet converted, from which on no more are sought.
-_ENOUGH_FOUND: Final = 20_000
+_ENOUGH_FOUND: Final = 4096
 #: Seconds between two looks at the clock, the stop request and the progress.
 _TICK: Final = 0.1
 
@@ -64,8 +64,8 @@ class Options:
     """Seconds for which to come back to items that were open."""
     looking: bool = False
     """Only look and say what would be done."""
-    processes: int = field(default_factory=lambda: min(16, 2 * (os.cpu_count() or 1)))
-    """Converter processes: more than cores, because some wait for the disk."""
+    processes: int = field(default_factory=lambda: min(4, 2 * (os.cpu_count() or 1)))
+    """Converter processes: more than cores, because some wait for the disk; few, for each takes 12 MiB."""
     threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     """Threads on one large file."""
 
