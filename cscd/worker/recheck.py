@@ -65,8 +65,8 @@ class Options:
     looking: bool = False
     """Only look and say what would be done."""
     processes: int = field(default_factory=lambda: min(4, 1 + (os.cpu_count() or 1)))
-    """Converter processes. One more than cores, because some wait for the disk; with two more, whoever opens an
-    item waits for a processor. No more than four, for each takes 12 MiB."""
+    """Converter processes. One more than cores, because some wait for the disk; with two more, whoever opens
+    an item waits for a processor. No more than four, for each takes 12 MiB."""
     threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     """Threads on one large file."""
 
