@@ -104,4 +104,6 @@ def _key(path: tuple[str, ...], field: FieldInfo) -> Key:
 
 def _section(field: FieldInfo) -> type[Section] | None:
     annotation: Any = field.annotation
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None  # type: ignore[return-value]
+    if not isinstance(annotation, type) or not issubclass(annotation, BaseModel):
+        return None
+    return annotation  # type: ignore[return-value] # mypy sees BaseModel; every model in the settings is a section
