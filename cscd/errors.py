@@ -19,6 +19,7 @@
     ├── NotEncryptedError    a file that was to be decrypted is no age file
     ├── ConfigError          the configuration is wrong; what was in force stays in force
     ├── AccountError         a user's name or home directory makes no path; that user has no cache
+    ├── MessageError         what another process of ours sent is no message, or too long; it is not trusted
     ├── OutputError          what was to be printed could not be written
     └── CancelledError       somebody asked us to stop; nothing is rolled back
 
@@ -102,6 +103,10 @@ class ConfigError(CscdError):
 
 class AccountError(CscdError):
     """A user's name or home directory, as the user database has it, makes no path of a cache."""
+
+
+class MessageError(CscdError):
+    """What a worker, the daemon or a caller sent is no message; it says what is wrong, and quotes nothing."""
 
 
 class OutputError(CscdError):

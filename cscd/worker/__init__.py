@@ -1,4 +1,6 @@
-"""A pass over a tree, as the user whose tree it is, in several processes.
+"""All that is done with a user's rights: passes over trees, and the worker that keeps a user's trees right.
+
+A pass, in several processes:
 
 ==============  ======================================================================================
 `selection`     which files are items: include and exclude patterns
@@ -14,5 +16,16 @@
 `tally`         what has been done so far, counted
 `directories`   directories from their listing to the last of their items
 `recheck`       the pass itself
+==============  ======================================================================================
+
+A worker, which the service has for every user that is logged on:
+
+==============  ======================================================================================
+`messages`      what the daemon and a worker say to each other
+`channel`       the wire between them
+`confinement`   becoming a user, for good
+`forkserver`    the process that workers are forked from
+`watcher`       seeing new items, in a process of its own
+`resident`      the worker: watches, asks for passes, has them done, comes back to what is left
 ==============  ======================================================================================
 """

@@ -1,0 +1,93 @@
+"""The wire between daemon and worker: one message is one datagram of JSON over a pair of connected sockets.
+
+Datagrams (SOCK_SEQPACKET) keep messages apart whatever the other side does, and bound them: a longer one is
+refused before anything is parsed. JSON is read by the standard library, which keeps the bytes of file names
+that are not UTF-8 (lone surrogates), and then checked by the models.
+"""
+
+import json
+import socket
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from cscd.errors import MessageError
+from cscd.worker.messages import FromDaemon, FromWorker, Message
+
+LONGEST: Final = 128 << 10
+"""Bytes of a message; the kernel's default for a socket's buffer (net.core.wmem_default) holds it."""
+
+_FROM_DAEMON: Final[TypeAdapter[Any]] = TypeAdapter(FromDaemon)
+_FROM_WORKER: Final[TypeAdapter[Any]] = TypeAdapter(FromWorker)
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return two connected sockets: ours and the worker's; neither is inherited by what we execute."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def encoded(message: Message) -> bytes:
+    """Return a message as a datagram. Raises `MessageError` for one that is too long."""
+    data = json.dumps(message.model_dump(mode="python"), separators=(",", ":")).encode("ascii")
+    if len(data) > LONGEST:
+        raise MessageError(f"a message of {len(data)} bytes; the longest allowed has {LONGEST}")
+    return data
+
+
+def from_daemon(data: bytes) -> Any:  # noqa: ANN401 - one of FromDaemon, which no checker can follow through
+    """Return the daemon's message. Raises `MessageError`."""
+    return _decoded(_FROM_DAEMON, data)
+
+
+def from_worker(data: bytes) -> Any:  # noqa: ANN401 - one of FromWorker, as above
+    """Return a worker's message, checked. Raises `MessageError`, which quotes nothing of it."""
+    return _decoded(_FROM_WORKER, data)
+
+
+def _decoded(adapter: TypeAdapter[Any], data: bytes) -> Any:  # noqa: ANN401 - as above
+    if len(data) > LONGEST:
+        raise MessageError(f"more than {LONGEST} bytes")
+    try:
+        return adapter.validate_python(_tuples(json.loads(data)))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise MessageError(f"{where}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"no JSON: {type(error).__name__}") from None
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can be
+    """Return lists as tuples, which is what the frozen models hold."""
+    if isinstance(value, list):
+        return tuple(map(_tuples, value))
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return value
+
+
+class Channel:
+    """The worker's end: it may wait, for it has nothing else to do while nobody listens."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """Take over a connected socket."""
+        self._socket = connection
+
+    def fileno(self) -> int:
+        """Return the descriptor, to be waited for."""
+        return self._socket.fileno()
+
+    def send(self, message: Message) -> None:
+        """Send a message, waiting until there is room. Raises ConnectionError when the daemon has gone."""
+        self._socket.sendall(encoded(message))
+
+    def receive(self) -> Any:  # noqa: ANN401 - as in from_daemon
+        """Wait for a message of the daemon's. Raises EOFError at the stream's end, and `MessageError`."""
+        data = self._socket.recv(LONGEST + 1)
+        if not data:
+            raise EOFError
+        return from_daemon(data)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._socket.close()
