@@ -13,7 +13,8 @@
     │   └── PayloadError     truncated, extended, reordered or altered content
     ├── KeyFormatError       a recipient, an identity or a file of them is not one
     ├── KeyFileError         a key file is missing, cannot be read or written, or must not be used
-    ├── BusyError            another pass is at work on the same tree
+    ├── DatabaseError        what has to be kept could not be written; what was kept before still holds
+    ├── BusyError            another pass is at work on the same tree, or another service on the same state
     ├── WorkersDiedError     the processes that do the work of a pass were all killed
     ├── TargetError          a file or directory given cannot be worked on at all
     ├── NotEncryptedError    a file that was to be decrypted is no age file
@@ -27,6 +28,20 @@ What happens to a single item is not an error but an outcome: see `cscd.files.ou
 """
 
 from collections.abc import Iterable
+from typing import Literal
+
+KeyFault = Literal[
+    "wrong_owner",
+    "readable_by_others",
+    "not_regular",
+    "damaged",
+    "swapped",
+    "missing",
+    "no_machine_key",
+    "unreadable",
+    "unwritable",
+]
+"""Why a key file cannot be used; the log has the same words."""
 
 
 class CscdError(Exception):
@@ -75,9 +90,22 @@ class KeyFileError(CscdError):
     It is missing, cannot be read, made or written, or must not be used: its owner, mode or type is wrong.
     """
 
+    def __init__(
+        self, message: str, reason: KeyFault = "unreadable", *, path: str = "", errno: int | None = None
+    ) -> None:
+        """Take the sentence, the same in a word, the file, and the error's number if it was a system call."""
+        super().__init__(message)
+        self.reason: KeyFault = reason
+        self.path = path
+        self.errno = errno or 0
+
+
+class DatabaseError(CscdError):
+    """What has to be kept could not be written; the cause says why."""
+
 
 class BusyError(CscdError):
-    """Another pass is at work on the same tree."""
+    """Another pass is at work on the same tree, or another service on the same state directory."""
 
 
 class WorkersDiedError(CscdError):

@@ -9,11 +9,12 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from cscd.age import X25519Identity, X25519Recipient, parse_identities, parse_recipients
 from cscd.age.keys import MAX_KEY_FILE
-from cscd.errors import KeyFileError, KeyFormatError
+from cscd.errors import KeyFault, KeyFileError, KeyFormatError
 
 #: O_NONBLOCK where no pipe is wanted: opening one must not wait for its other end.
 _OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY
@@ -71,6 +72,12 @@ def identities_of(file: KeyFile) -> list[X25519Identity]:
         raise KeyFormatError(f"{file.path}: {error}") from None
 
 
+def identity_text(identity: X25519Identity) -> bytes:
+    """Return a file as age-keygen writes it; it holds the secret."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return f"# created: {now}\n# public key: {identity.recipient}\n{identity.encode()}\n".encode()
+
+
 def open_ours(path: str, name: str, directory: int) -> int:
     """Open a key file that we made ourselves, by its name in an open directory; the caller closes it.
 
@@ -82,7 +89,9 @@ def open_ours(path: str, name: str, directory: int) -> int:
         raise
     except OSError as error:
         if error.errno == errno.ELOOP:  # O_NOFOLLOW's word for a symbolic link
-            raise KeyFileError(f"{path} is a symbolic link; put the identity itself there") from error
+            raise KeyFileError(
+                f"{path} is a symbolic link; put the file itself there", "not_regular", path=path
+            ) from error
         raise _failure(path, error) from error
     try:
         refuse_exposed(path, os.fstat(fd), ours=True)
@@ -104,15 +113,21 @@ def refuse_exposed(path: str, status: os.stat_result, *, ours: bool) -> None:
     """
     if not stat.S_ISREG(status.st_mode):
         if ours or not stat.S_ISFIFO(status.st_mode):
-            raise KeyFileError(f"{path} is not a regular file")
+            raise KeyFileError(f"{path} is not a regular file", "not_regular", path=path)
         return
     if status.st_uid != os.geteuid() and (ours or status.st_uid):
         raise KeyFileError(
-            f"{path} belongs to another user (uid {status.st_uid}), who can read and replace the identity"
+            f"{path} belongs to another user (uid {status.st_uid}), who can read and replace the identity",
+            "wrong_owner",
+            path=path,
         )
     if status.st_mode & _OTHERS:
         mode = stat.S_IMODE(status.st_mode)
-        raise KeyFileError(f"others can read {path} (mode {mode:04o}); run: chmod 600 {path}")
+        raise KeyFileError(
+            f"others can read {path} (mode {mode:04o}); run: chmod 600 {path}",
+            "readable_by_others",
+            path=path,
+        )
 
 
 def _open(path: str, flags: int) -> int:
@@ -124,7 +139,8 @@ def _open(path: str, flags: int) -> int:
 
 def _failure(path: str, error: OSError) -> KeyFileError:
     """Say why a key file could not be opened or read."""
-    return KeyFileError(f"{path}: {os.strerror(error.errno or 0)}")
+    reason: KeyFault = "missing" if error.errno == errno.ENOENT else "unreadable"
+    return KeyFileError(f"{path}: {os.strerror(error.errno or 0)}", reason, path=path, errno=error.errno)
 
 
 def _read(path: str, fd: int) -> KeyFile:

@@ -1,0 +1,140 @@
+"""The machine key: one age X25519 identity, to which the identities of all users are wrapped.
+
+It is a credential that systemd hands to the service (systemd.exec(5), LoadCredentialEncrypted=; sealed by the
+TPM where there is one), else a file that is root's alone, made at the first start. Both hold it as age-keygen
+writes it, so that ``age --decrypt --identity machine.key keys/1000/….age`` gives a user's identity without
+cscd.
+
+Losing it is losing what it alone wraps. So it is durable before anything is wrapped to it, nothing here ever
+replaces one, and where identities are wrapped already, none is made in its place.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Final
+
+from cscd.age import X25519Identity
+from cscd.errors import KeyFileError, KeyFormatError
+from cscd.keys.keyfile import KeyFile, identities_of, identity_text
+from cscd.keys.place import Place
+
+_OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+@dataclass(frozen=True, slots=True)
+class MachineKey:
+    """The machine key, and where it came from."""
+
+    identity: X25519Identity
+    source: str
+    """The path of the credential or of the file."""
+    made: bool = False
+    """Whether it was made just now."""
+
+
+def machine_key(
+    credential_directory: str | None, credential: str, file: str, *, may_make: bool = True
+) -> MachineKey:
+    """Return the machine key: from the credential if the service was given it, else from the file.
+
+    Args:
+        credential_directory: $CREDENTIALS_DIRECTORY, None where systemd gave none.
+        credential: the name of the credential.
+        file: the path of the file that is used where there is no credential.
+        may_make: whether a file is made where there is neither. Say no where identities are wrapped already
+            (`cscd.keys.wrapped.any_wrapped`): another key would not open them.
+
+    Raises KeyFileError, whose `path` names the credential or the file.
+    """
+    if credential_directory and (found := _from_credential(credential_directory, credential)):
+        return found
+    return _from_file(file, may_make=may_make)
+
+
+def _from_credential(directory: str, name: str) -> MachineKey | None:
+    """Return the key that systemd handed over, None if it handed over none of this name."""
+    try:
+        fd = os.open(directory, _OPEN)
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    try:
+        place = Place(directory, fd, name)
+        found = place.read()
+        return MachineKey(_only(found), place.path) if found else None
+    finally:
+        os.close(fd)
+
+
+def _from_file(path: str, *, may_make: bool) -> MachineKey:
+    """Return the key in the file, made first if there is none."""
+    directory, name = os.path.split(path)
+    try:
+        fd = os.open(directory, _OPEN)
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    try:
+        _refuse_writable(directory, os.fstat(fd))
+        place = Place(directory, fd, name)
+        if not may_make:
+            return MachineKey(_only(_expected(place)), path)
+        found, made = place.keep(lambda: identity_text(X25519Identity.generate()))
+        return MachineKey(_only(found), path, made)
+    finally:
+        os.close(fd)
+
+
+def _expected(place: Place) -> KeyFile:
+    """Return the file that must be there, because something is wrapped to it."""
+    found = place.settled()
+    if found is None:
+        raise KeyFileError(
+            f"the machine key {place.path} is not there, but identities are wrapped to it"
+            "; restore it from a backup",
+            "missing",
+            path=place.path,
+        )
+    return found
+
+
+def _only(file: KeyFile) -> X25519Identity:
+    """Return the one identity in the file."""
+    try:
+        identities = identities_of(file)
+    except KeyFormatError as error:
+        raise KeyFileError(str(error), "damaged", path=file.path) from None
+    if len(identities) != 1:
+        raise KeyFileError(
+            f"{file.path} holds {len(identities)} identities; the machine key is one",
+            "damaged",
+            path=file.path,
+        )
+    return identities[0]
+
+
+def _refuse_writable(path: str, status: os.stat_result) -> None:
+    """Raise KeyFileError for a directory in which somebody else could put another key in place of ours."""
+    if status.st_uid not in (0, os.geteuid()):
+        raise KeyFileError(
+            f"the directory of the machine key, {path}, belongs to another user (uid {status.st_uid})",
+            "wrong_owner",
+            path=path,
+        )
+    # In a sticky directory (sticky in inode(7)) others can remove nothing of ours, but still put one first.
+    if status.st_mode & _WRITABLE:
+        raise KeyFileError(
+            f"others can write to {path}, the directory of the machine key; run: chmod go-w {path}",
+            "readable_by_others",
+            path=path,
+        )
+
+
+def _unusable(path: str, error: OSError) -> KeyFileError:
+    missing = isinstance(error, FileNotFoundError)
+    return KeyFileError(
+        f"the directory of the machine key, {path}, cannot be opened: {os.strerror(error.errno or 0)}",
+        "missing" if missing else "unreadable",
+        path=path,
+        errno=error.errno,
+    )
