@@ -101,7 +101,16 @@ class KeyFileError(CscdError):
 
 
 class DatabaseError(CscdError):
-    """What has to be kept could not be written; the cause says why."""
+    """What has to be kept could not be written, and nothing has changed."""
+
+    def __init__(self, message: str, errno: int) -> None:
+        """Take the sentence, and the number of the error as in errno(3)."""
+        super().__init__(message, errno)
+        self.message = message
+        self.errno = errno
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class BusyError(CscdError):

@@ -190,7 +190,7 @@ class KeyFileRefused(UserEvent):
     path: FileName
     """The file."""
     reason: Word
-    """wrong_owner, readable_by_others, not_regular, damaged, swapped, missing or unreadable."""
+    """wrong_owner, readable_by_others, not_regular, damaged, swapped, missing, unreadable or unwritable."""
     errno: Count = 0
     """The error's number, as in errno(3); 0 if it was no system call."""
     detail: Text = ""

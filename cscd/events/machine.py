@@ -48,7 +48,7 @@ class MachineKeyMissing(ServiceEvent):
     source: FileName
     """The file or credential."""
     reason: Word
-    """missing, unreadable, wrong_owner, readable_by_others or damaged."""
+    """missing, unreadable, unwritable, wrong_owner, readable_by_others, not_regular or damaged."""
 
     def message(self) -> str:
         """Say which and why."""

@@ -14,7 +14,7 @@ class RecoveryMissing(ServiceEvent):
         "recovery_missing",
         Level.WARNING,
         "fabeca1562a8814b7ec002ce5cf33534",
-        "Run `cscd keys recovery-init`, keep the key offline, and set `encryption.recovery`.",
+        "Run `cscd keys recovery-init`, keep the key offline, and set `encryption.recovery_recipients`.",
     )
 
     def message(self) -> str:
@@ -63,7 +63,7 @@ class RecoveryDrillFailed(ServiceEvent):
         "recovery_drill_failed",
         Level.ERROR,
         "b5731e19cb2edaddeed7fe1c83c96a8e",
-        "Check that the key is one of `encryption.recovery`, then run `cscd rekey` and the drill again.",
+        "Is the key one of `encryption.recovery_recipients`? Run `cscd rekey`, then the drill again.",
     )
     items: Count
     """Items in the sample."""

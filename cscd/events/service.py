@@ -112,6 +112,37 @@ class DatabaseMigrated(ServiceEvent):
         return f"state database migrated from form {self.before} to {self.after}"
 
 
+class DatabaseUnwritable(ServiceEvent):
+    """The state database cannot be written or read; the service goes on and remembers in memory alone."""
+
+    kind: ClassVar = Kind(
+        "database_unwritable",
+        Level.ERROR,
+        "42360d01d7cf4c1ab7839ae09e9e51de",
+        "Make room, or make the directory writable; cscd then writes what it has by itself.",
+    )
+    path: FileName
+    """The database."""
+    error: Text
+    """What SQLite or the system said."""
+
+    def message(self) -> str:
+        """Say which and why."""
+        return f"{self.path} cannot be used ({self.error}); going on in memory alone"
+
+
+class DatabaseWritable(ServiceEvent):
+    """The state database can be written again, and holds all that was remembered in memory meanwhile."""
+
+    kind: ClassVar = Kind("database_writable", Level.INFO, "89d26b1468b4498b844bd03fdca75b1d", "Nothing.")
+    path: FileName
+    """The database."""
+
+    def message(self) -> str:
+        """Say which."""
+        return f"{self.path} is written again"
+
+
 class RootHidden(ServiceEvent):
     """A root of the cache cannot be reached from within the service's own sandbox."""
 

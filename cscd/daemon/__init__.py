@@ -1,0 +1,12 @@
+"""The system service: configuration, cache-wide state, sessions, keys. It never opens a user's file.
+
+Each module only uses those before it:
+
+===========  =========================================================================================
+`policy`     which state the cache shall be in, and whether a call may change it
+`records`    what is remembered from one start to the next
+`schema`     the tables that hold it, form after form
+`statefile`  ``state.db``: one SQLite file, made whole, checked when opened
+`database`   what is remembered, in memory and in that file; a damaged file is set aside
+===========  =========================================================================================
+"""

@@ -1,0 +1,1 @@
+"""The system service, part by part."""
