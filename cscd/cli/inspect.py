@@ -12,9 +12,10 @@ from cscd.cli.failure import explain
 from cscd.cli.inspection import NO_IDENTITY, FileReport, Keys, inspect
 from cscd.cli.names import harmless, shown
 from cscd.cli.passphrase import AskedPassphrase
-from cscd.cli.report import Count, Model, Name
+from cscd.cli.report import Count, Model
 from cscd.cli.terminal import Style, Terminal
 from cscd.errors import CscdError
+from cscd.files.name import Name
 
 _STATES = {
     "empty": "empty: holds nothing to protect",

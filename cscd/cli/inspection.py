@@ -14,8 +14,9 @@ from cscd.age import AgeReader, Header, Identity, decrypt_stream
 from cscd.age.armor import ArmorReader, is_armored
 from cscd.age.intake import Intake
 from cscd.age.marker import STANZA
-from cscd.cli.report import Count, Model, Name
+from cscd.cli.report import Count, Model
 from cscd.errors import AgeError, NoMatchError, PassphraseError, TargetError
+from cscd.files.name import Name
 
 State = Literal["empty", "plain", "encrypted", "age", "damaged"]
 

@@ -7,9 +7,10 @@ from cscd.age import key_id
 from cscd.cli import keyring
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.names import shown
-from cscd.cli.report import Model, Name
+from cscd.cli.report import Model
 from cscd.cli.terminal import Terminal
 from cscd.errors import KeyFileError
+from cscd.files.name import Name
 from cscd.keys import KeptIdentity
 
 

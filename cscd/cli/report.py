@@ -4,7 +4,6 @@ Additions may come at any time. A field keeps its name and meaning as long as `f
 `docs/command-line.md` lists the fields from these docstrings; a test compares.
 """
 
-import base64
 import errno
 from typing import Annotated, Final, Literal
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cscd.cli.failure import explain
 from cscd.cli.finished import Finished, Whole
 from cscd.files.goal import State
+from cscd.files.name import Name
 from cscd.files.outcome import Lasting, Reason
 from cscd.worker.tally import Left, Tally
 
@@ -31,23 +31,6 @@ class Model(BaseModel):
     """What all parts have in common."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Name(Model):
-    """A path, exactly."""
-
-    text: str
-    """The path; bytes that are not UTF-8 are replaced by U+FFFD."""
-    base64: str | None
-    """The path's bytes in Base64 (RFC 4648), only where they are not UTF-8; else null."""
-
-    @classmethod
-    def of(cls, path: str) -> "Name":
-        """Describe a path as Python has it."""
-        raw = path.encode("utf-8", "surrogateescape")
-        text = raw.decode("utf-8", "replace")
-        exact = text.encode("utf-8") == raw
-        return cls(text=text, base64=None if exact else base64.b64encode(raw).decode("ascii"))
 
 
 class HolderReport(Model):

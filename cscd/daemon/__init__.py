@@ -8,5 +8,10 @@ Each module only uses those before it:
 `schema`     the tables that hold it, form after form
 `statefile`  ``state.db``: one SQLite file, made whole, checked when opened
 `database`   what is remembered, in memory and in that file; a damaged file is set aside
+`status`     what the service says of itself
+`requests`   what may be asked over the control socket
+`allowance`  how much of that each user is granted
+`control`    the control socket
+`notify`     telling systemd how the service is doing
 ===========  =========================================================================================
 """

@@ -7,6 +7,7 @@ From the kernel up; each module uses only those before it:
 `outcome`     what may become of an item: a closed list of outcomes and reasons
 `failure`     errno to reason, in one table
 `goal`        the asked state, with its keys
+`name`        a path as JSON can hold it
 `holders`     who has an item open
 `lease`       knowing that nobody else has a file open, and hearing of it when somebody comes
 `metadata`    what a copy must carry besides content
