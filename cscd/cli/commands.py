@@ -26,7 +26,7 @@ COMMANDS: Final = (
     ("recheck", "bring directories into one encryption state"),
     ("cat", "print the plaintext of encrypted files"),
     ("inspect", "say what files are: plain, encrypted, damaged; for whom"),
-    ("keys", "show the key that files are encrypted to"),
+    ("keys", "show the key that files are encrypted to; make one for recovery"),
     ("config", "check and show the configuration"),
     ("logs", "show what the service did: which item, why, who held it"),
     ("demo", "show all of this on a small cache of its own"),

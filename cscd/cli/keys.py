@@ -1,9 +1,12 @@
-"""``cscd keys``: the key that this user's files are encrypted to."""
+"""``cscd keys``: the key that this user's files are encrypted to, and one to recover everybody's with."""
 
 import argparse
-from typing import Literal
+import errno
+import os
+import shlex
+from typing import Final, Literal
 
-from cscd.age import key_id
+from cscd.age import X25519Identity, key_id
 from cscd.cli import keyring
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.names import shown
@@ -12,6 +15,14 @@ from cscd.cli.terminal import Terminal
 from cscd.errors import KeyFileError
 from cscd.files.name import Name
 from cscd.keys import KeptIdentity
+from cscd.keys.keyfile import identity_text
+from cscd.keys.place import Place
+
+RECOVERY_FILE: Final = "cscd-recovery.key"
+"""Where a recovery identity is put unless told otherwise, in the working directory."""
+
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP)
+"""What a filesystem without modes or hard links, such as FAT, answers (link(2), chmod(2))."""
 
 
 class KeyReport(Model):
@@ -36,9 +47,24 @@ class KeysReport(Model):
     """The first names the user in the files; all of them can read those."""
 
 
+class RecoveryReport(Model):
+    """What ``cscd keys recovery-init --json`` prints."""
+
+    format: Literal[1]
+    """The version of this object."""
+    command: Literal["keys recovery-init"]
+    """What it is the report of."""
+    identity_file: Name
+    """Where the secret half is; to be moved off this computer."""
+    recipient: str
+    """The public half, for `encryption.recovery_recipients`: age1…"""
+    key_id: str
+    """Names it, as key ids name the users' keys."""
+
+
 def define(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands and their arguments."""
-    parser.description = "Shows the key that your files are encrypted to."
+    parser.description = "Shows the key that your files are encrypted to, and makes one for recovery."
     commands = parser.add_subparsers(dest="keys_command", metavar="COMMAND", required=True, title="commands")
     show = commands.add_parser("show", help="print the recipient, which is public", allow_abbrev=False)
     show.description = (
@@ -47,6 +73,25 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     show.add_argument("--json", action="store_true", help="print one JSON object")
     show.set_defaults(run_keys=_show)
+    recovery = commands.add_parser(
+        "recovery-init",
+        help="make a key that can read every user's files, to keep offline",
+        allow_abbrev=False,
+    )
+    recovery.description = (
+        "Makes a recovery identity, a plain age identity file, and prints its recipient: with that among"
+        " encryption.recovery_recipients in the configuration, the identity opens every file that is"
+        " encrypted from then on. It is not needed on this computer and should not stay on it."
+    )
+    recovery.add_argument(
+        "--output",
+        metavar="FILE",
+        type=_new_file,
+        default=RECOVERY_FILE,
+        help="where to put the identity; nothing is replaced (default: ./%(default)s)",
+    )
+    recovery.add_argument("--json", action="store_true", help="print one JSON object")
+    recovery.set_defaults(run_keys=_recovery_init)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
@@ -79,3 +124,66 @@ def _kept() -> KeptIdentity:
     if found is None:
         raise KeyFileError(f"no identity is kept in {path} yet; the first `cscd recheck DIR` makes one")
     return found
+
+
+def _recovery_init(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
+    identity = X25519Identity.generate()
+    path = os.path.abspath(arguments.output)
+    _put(path, identity_text(identity))
+    if arguments.json:
+        report = RecoveryReport(
+            format=1,
+            command="keys recovery-init",
+            identity_file=Name.of(path),
+            recipient=str(identity.recipient),
+            key_id=key_id(identity.recipient),
+        )
+        terminal.print(report.model_dump_json(indent=2))
+    else:
+        terminal.print(str(identity.recipient))
+    for line in _advice(path, str(identity.recipient)):
+        terminal.say(line)
+    return ExitCode.OK
+
+
+def _put(path: str, content: bytes) -> None:
+    """Write a new file, whole and durable. Raises KeyFileError, and OSError for its directory."""
+    directory, name = os.path.split(path)
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        made = Place(directory, fd, name).put(content)
+    except KeyFileError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        raise KeyFileError(
+            f"{error}; this filesystem may not keep a file closed to others:"
+            " give a place on another one, and copy it from there",
+            "unwritable",
+        ) from error
+    finally:
+        os.close(fd)
+    if not made:
+        raise KeyFileError(f"{path} is there already and was left as it is; name another file: --output FILE")
+
+
+def _advice(path: str, recipient: str) -> tuple[str, ...]:
+    """Return what to do next, line by line."""
+    name = shown(shlex.quote(os.path.basename(path)))
+    return (
+        f"the recovery identity is in {shown(path)}",
+        "1. Name its recipient in /etc/cscd/cscd.yaml, and reload the service (systemctl reload cscd):",
+        "       encryption:",
+        "         recovery_recipients:",
+        f"           - {recipient}",
+        "2. Move the file off this computer, onto two media in two safe places.",
+        "   Whoever has it can read every user's files; without it, what a lost key encrypted is lost.",
+        "3. Test it where it is kept, on an item that was encrypted after the reload, and again every year:",
+        f"       age --decrypt --identity {name} --output copy-of-item item",
+    )
+
+
+def _new_file(text: str) -> str:
+    """Take the name of a file; the identity is secret, so it is not printed for a pipe or a log to keep."""
+    if text == "-" or not os.path.basename(text):
+        raise argparse.ArgumentTypeError("expected the name of a new file; the identity is not printed")
+    return text

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
-from cscd.cli.keys import KeysReport
+from cscd.cli.keys import KeysReport, RecoveryReport
 from cscd.cli.report import Report
 from cscd.files.outcome import Lasting, Reason
 
@@ -70,6 +70,7 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "recheck": partial(fields, Report),
     "inspect": partial(fields, InspectReport),
     "keys show": partial(fields, KeysReport),
+    "keys recovery-init": partial(fields, RecoveryReport),
 }
 
 
