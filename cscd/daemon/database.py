@@ -101,7 +101,8 @@ class Database:
         """Replace what is remembered of the cache, durable when this returns.
 
         Raises DatabaseError where it cannot be written: then nothing has changed, and what there is to be
-        logged comes with the next call.
+        logged comes with the next call. (Where the disk took the record and failed after that, the file has
+        it until the next write takes it back.)
         """
         with self._guard:
             before, unwritten = self._contents.cache, self._unwritten_cache
@@ -159,18 +160,28 @@ class Database:
         """Bring the file to what is in memory; note why if that cannot be done now."""
         try:
             try:
-                self._attach()
-                self._save()
-            except DamagedError as error:
-                self._begin_anew(str(error))
-                self._attach()
-                self._save()
+                self._reach()
+            except DamagedError:
+                # Looked at once more, so that no passing failure of a disk costs the record.
+                self._let_go()
+                self._reach_or_begin_anew()
         except (OSError, sqlite3.Error, DamagedError, BusyError) as error:
             self._let_go()
             self._note(_reason(error))
             self._errno = _errno(error)
         else:
             self._note("")
+
+    def _reach(self) -> None:
+        self._attach()
+        self._save()
+
+    def _reach_or_begin_anew(self) -> None:
+        try:
+            self._reach()
+        except DamagedError as error:
+            self._begin_anew(str(error))
+            self._reach()
 
     def _attach(self) -> None:
         """Open the file, made if there is none, and learn from it what is not known better in memory."""

@@ -5,9 +5,11 @@ file named by the user may be reached through a link, and may be a pipe, as in `
 identity that we keep ourselves may be neither.
 """
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -128,6 +130,15 @@ def refuse_exposed(path: str, status: os.stat_result, *, ours: bool) -> None:
             "readable_by_others",
             path=path,
         )
+
+
+@contextlib.contextmanager
+def told_as_key_error(path: str) -> Iterator[None]:
+    """Raise KeyFileError for a system call that fails where nobody expects it to, such as fstat or close."""
+    try:
+        yield
+    except OSError as error:
+        raise _failure(path, error) from error
 
 
 def _open(path: str, flags: int) -> int:

@@ -16,7 +16,7 @@ from typing import Final
 
 from cscd.age import X25519Identity
 from cscd.errors import KeyFileError, KeyFormatError
-from cscd.keys.keyfile import KeyFile, identities_of, identity_text
+from cscd.keys.keyfile import KeyFile, identities_of, identity_text, told_as_key_error
 from cscd.keys.place import Place
 
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -48,9 +48,10 @@ def machine_key(
 
     Raises KeyFileError, whose `path` names the credential or the file.
     """
-    if credential_directory and (found := _from_credential(credential_directory, credential)):
-        return found
-    return _from_file(file, may_make=may_make)
+    with told_as_key_error(file):
+        if credential_directory and (found := _from_credential(credential_directory, credential)):
+            return found
+        return _from_file(file, may_make=may_make)
 
 
 def _from_credential(directory: str, name: str) -> MachineKey | None:

@@ -33,6 +33,7 @@ from typing import Final
 from cscd.age import X25519Identity, X25519Recipient, key_id, parse_recipients
 from cscd.errors import KeyFileError, KeyFormatError
 from cscd.keys import userdirectory
+from cscd.keys.keyfile import told_as_key_error
 from cscd.keys.machine import MachineKey
 from cscd.keys.place import Place
 from cscd.keys.userdirectory import UserDirectory
@@ -70,7 +71,7 @@ class UserKeys:
 
         Raises KeyFileError where it must not be used as it stands: also where its private half is missing.
         """
-        with userdirectory.opened(self._directory, uid) as directory:
+        with told_as_key_error(self._directory), userdirectory.opened(self._directory, uid) as directory:
             return _current(directory) if directory else None
 
     def keep(self, uid: int) -> tuple[UserKey, bool]:
@@ -82,7 +83,7 @@ class UserKeys:
         if found := self.current(uid):
             return found, False
         machine = self._require_machine()
-        with userdirectory.made(self._directory, uid) as directory:
+        with told_as_key_error(self._directory), userdirectory.made(self._directory, uid) as directory:
             made = _make(directory, machine)
             found = _current(directory)
         if found is None:
@@ -103,7 +104,7 @@ class UserKeys:
         Raises KeyFileError: `no_machine_key` where there is none, else what is wrong with a file.
         """
         machine = self._require_machine()
-        with userdirectory.opened(self._directory, uid) as directory:
+        with told_as_key_error(self._directory), userdirectory.opened(self._directory, uid) as directory:
             return _unlock(directory, machine, refused or _raise) if directory else ()
 
     def _require_machine(self) -> MachineKey:
@@ -114,15 +115,15 @@ class UserKeys:
 
 def any_wrapped(directory: str) -> bool:
     """Whether ``keys/`` holds an identity that a machine key must open. Raises KeyFileError."""
+    with told_as_key_error(directory):
+        return any(_has_wrapped(directory, uid) for uid in _uids(directory))
+
+
+def _uids(directory: str) -> list[int]:
     try:
-        uids = [int(name) for name in os.listdir(directory) if name.isascii() and name.isdecimal()]
+        return [int(name) for name in os.listdir(directory) if name.isascii() and name.isdecimal()]
     except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise KeyFileError(
-            f"{directory} cannot be read: {os.strerror(error.errno or 0)}", path=directory, errno=error.errno
-        ) from error
-    return any(_has_wrapped(directory, uid) for uid in uids)
+        return []
 
 
 def _has_wrapped(directory: str, uid: int) -> bool:
