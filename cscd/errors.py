@@ -20,6 +20,9 @@
     ├── NotEncryptedError    a file that was to be decrypted is no age file
     ├── ConfigError          the configuration is wrong; what was in force stays in force
     ├── AccountError         a user's name or home directory makes no path; that user has no cache
+    ├── ServiceError         the service was asked, and did not answer as it should
+    │   ├── NotRunningError  there is no service to ask, or it is silent
+    │   └── ServiceRefusedError   it said no
     ├── MessageError         what another process of ours sent is no message, or too long; it is not trusted
     ├── OutputError          what was to be printed could not be written
     └── CancelledError       somebody asked us to stop; nothing is rolled back
@@ -144,6 +147,23 @@ class AccountError(CscdError):
 
 class MessageError(CscdError):
     """What a worker, the daemon or a caller sent is no message; it says what is wrong, and quotes nothing."""
+
+
+class ServiceError(CscdError):
+    """The service was asked, and did not answer as it should."""
+
+
+class NotRunningError(ServiceError):
+    """There is no service to ask, or it does not answer."""
+
+
+class ServiceRefusedError(ServiceError):
+    """The service said no."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        """Take the reason as a word, and a sentence."""
+        super().__init__(message)
+        self.reason = reason
 
 
 class OutputError(CscdError):

@@ -3,6 +3,7 @@
 ==============  ======================================================================================
 `main`          the console script
 `commands`      finds the sub-command and runs it
+`status`        ``cscd status``: the service, and everybody's items
 `recheck`       ``cscd recheck``: one pass over each directory
 `cat`           ``cscd cat``
 `inspect`       ``cscd inspect``
@@ -27,6 +28,9 @@ Behind them:
 `finished`      what came of the pass over one directory
 `summary`       the same for people
 `report`        the same for programs
+`service`       asking the service over its control socket
+`overview`      what the service says of itself, for people
+`agent`         the user's key as the service keeps it
 `passphrase`    asking for one at the terminal
 `byterange`     ``--range``
 `inspection`    what is known of one file

@@ -15,6 +15,7 @@ from cscd.age import AgeReader, Identity, decrypt_stream, looks_like_age
 from cscd.age.armor import is_armored
 from cscd.age.intake import Intake, Source
 from cscd.cli import keyring
+from cscd.cli.agent import KeptByService
 from cscd.cli.byterange import ByteRange
 from cscd.cli.exitcodes import ExitCode, gravest
 from cscd.cli.failure import explain
@@ -53,7 +54,9 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     """Print one file after the other; one that fails does not stop the next."""
-    identities, kept_at = keyring.for_opening(arguments)
+    own, kept_at = keyring.for_opening(arguments)
+    service = None if arguments.identity else KeptByService(os.environ)
+    identities: tuple[Identity, ...] = (*own, service) if service else tuple(own)
     codes = []
     for path in arguments.files:
         try:
@@ -62,18 +65,20 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
         except OutputError:
             raise  # nothing more can be printed
         except (CscdError, OSError) as error:
-            terminal.say(_told(path, error, kept_at))
+            terminal.say(_told(path, error, kept_at, service))
             codes.append(explain(error).code)
     return gravest(codes)
 
 
-def _told(path: str, error: CscdError | OSError, kept_at: str) -> str:
+def _told(path: str, error: CscdError | OSError, kept_at: str, service: KeptByService | None) -> str:
     """Say what is wrong with a file, and what to do."""
     if isinstance(error, OSError):
         return explain(error).message if error.filename else f"{path}: {explain(error).message}"
     hint = ""
-    if kept_at and isinstance(error, NoMatchError) and not isinstance(error, PassphraseError):
-        hint = f"; no identity is kept in {kept_at}, so give one: --identity FILE"
+    if isinstance(error, NoMatchError) and not isinstance(error, PassphraseError):
+        hint += f"; {service.why}" if service and service.why else ""
+        neither = " and there is no service that could keep one" if service and service.missing else ""
+        hint += f"; no identity is kept in {kept_at}{neither}; give one: --identity FILE" if kept_at else ""
     return f"{path}: {error}{hint}"
 
 

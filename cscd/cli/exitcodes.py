@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     OUTPUT = 11, "the output could not be written"
     SYSTEM = 12, "a system call failed for another reason, as with an I/O error or a full disk"
     CONFIGURATION = 13, "the configuration is wrong: each error was printed with its file, line and column"
+    SERVICE = 14, "the service is not running, does not answer, or refused"
 
 
 SEVERITY: Final = (
@@ -43,6 +44,7 @@ SEVERITY: Final = (
     ExitCode.KEY,
     ExitCode.CONFIGURATION,
     ExitCode.PERMISSION,
+    ExitCode.SERVICE,
     ExitCode.BUSY,
     ExitCode.SYSTEM,
     ExitCode.OUTPUT,

@@ -21,6 +21,7 @@ from cscd.errors import (
     NoMatchError,
     NotEncryptedError,
     OutputError,
+    ServiceError,
     TargetError,
     WorkersDiedError,
 )
@@ -35,6 +36,7 @@ _CODES: Final = (
     (TargetError, ExitCode.TARGET),
     (NotEncryptedError, ExitCode.NOT_ENCRYPTED),
     (ConfigError, ExitCode.CONFIGURATION),
+    (ServiceError, ExitCode.SERVICE),
     (OutputError, ExitCode.OUTPUT),
     (CancelledError, ExitCode.CANCELLED),
 )

@@ -1,12 +1,14 @@
 """``cscd inspect``: what files are, without changing or printing what they hold."""
 
 import argparse
+import os
 from collections.abc import Iterator
 from typing import Literal
 
-from cscd.age import key_id
+from cscd.age import Identity, key_id
 from cscd.age.scrypt import STANZA as SCRYPT
 from cscd.cli import keyring
+from cscd.cli.agent import KeptByService
 from cscd.cli.exitcodes import ExitCode, gravest
 from cscd.cli.failure import explain
 from cscd.cli.inspection import NO_IDENTITY, FileReport, Keys, inspect
@@ -53,8 +55,12 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     """Look at one file after the other; one that cannot be read does not stop the next."""
-    identities, _ = keyring.for_opening(arguments)
-    key_ids = frozenset(key_id(identity.recipient) for identity in identities)
+    own, _ = keyring.for_opening(arguments)
+    key_ids = frozenset(key_id(identity.recipient) for identity in own)
+    identities: tuple[Identity, ...] = tuple(own)
+    service = KeptByService(os.environ)
+    if not arguments.identity and (kept_there := service.key_id()):
+        identities, key_ids = (*own, service), key_ids | {kept_there}
     reports, codes = [], []
     for path in arguments.files:
         keys = Keys(identities, key_ids, AskedPassphrase(path))

@@ -20,6 +20,7 @@ OUT: Final = 1
 ERR: Final = 2
 DEFAULT_COLUMNS: Final = 80
 """Of a terminal that does not say."""
+DEFAULT_ROWS: Final = 24
 UNLIMITED: Final = sys.maxsize
 """Columns of what is no terminal: a file or a pipe takes lines as they are."""
 _COLUMNS: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
@@ -41,6 +42,8 @@ class Terminal:
         """Look at what they are; `environment` has NO_COLOR, TERM and COLUMNS."""
         dumb = environment.get("TERM", "dumb") == "dumb"
         self._colour = _is_terminal(OUT) and not dumb and not environment.get("NO_COLOR")
+        self.screen = _is_terminal(OUT) and not dumb
+        """Whether standard output is a screen on which something can be drawn over."""
         self.interactive = _is_terminal(ERR) and not dumb
         """Whether standard error can show a line that changes."""
         self._columns = environment.get("COLUMNS", "")
@@ -49,7 +52,11 @@ class Terminal:
 
     def print(self, line: str = "") -> None:
         """Print a line of the result. Raises OutputError."""
-        self.write(f"{line}\n".encode(self._encoding, "backslashreplace"))
+        self.write_text(f"{line}\n")
+
+    def write_text(self, text: str) -> None:
+        """Write text of the result as it is. Raises OutputError."""
+        self.write(text.encode(self._encoding, "backslashreplace"))
 
     def write(self, data: bytes | memoryview) -> None:
         """Write bytes of the result. Raises OutputError."""
@@ -78,6 +85,13 @@ class Terminal:
         except OSError:
             given = self._columns
             return (int(given) if _COLUMNS.fullmatch(given) else 0) or UNLIMITED
+
+    def rows(self) -> int:
+        """Return the height of the terminal at standard output, now."""
+        try:
+            return os.get_terminal_size(OUT).lines or DEFAULT_ROWS
+        except OSError:
+            return DEFAULT_ROWS
 
 
 def keep_standard_descriptors() -> None:

@@ -17,6 +17,7 @@ from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
 from cscd.cli.keys import KeysReport, RecoveryReport
 from cscd.cli.report import Report
+from cscd.daemon.status import Status
 from cscd.files.outcome import Lasting, Reason
 
 ROOT = Path(__file__).parent.parent.parent
@@ -68,6 +69,7 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "exit codes": exit_codes,
     "reasons": reasons,
     "recheck": partial(fields, Report),
+    "status": partial(fields, Status),
     "inspect": partial(fields, InspectReport),
     "keys show": partial(fields, KeysReport),
     "keys recovery-init": partial(fields, RecoveryReport),

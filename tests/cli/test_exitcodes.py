@@ -22,6 +22,7 @@ def test_no_number_changes_its_meaning() -> None:
         "OUTPUT": 11,
         "SYSTEM": 12,
         "CONFIGURATION": 13,
+        "SERVICE": 14,
     }
 
 
