@@ -5,8 +5,9 @@ and begun anew from what is in memory; where none can be written, the service re
 tries again with every later write. Only `commit` insists: it returns when the record is on the medium, or
 changes nothing.
 
-Every method that writes waits for the disk, so call them from a thread; any, but they wait for each other.
-They return the events to be logged, which are few: only where something happened to the file.
+Reading waits for nothing. Every method that writes waits for the disk, so call them from a thread; any, but
+they wait for each other. They return the events to be logged, which are few: only where something happened to
+the file.
 """
 
 import contextlib
@@ -51,8 +52,9 @@ class Database:
     def __init__(self, path: str) -> None:
         self._path = path
         self._guard = threading.Lock()
-        """Held by whoever reads or changes what follows."""
+        """Held by whoever writes; reading waits for nobody."""
         self._contents = Contents(CacheRecord(), {})
+        """Replaced as a whole, never changed."""
         self._unwritten_cache = False
         self._unwritten: set[int] = set()
         """Users whose records are not in the file, or should no longer be."""
@@ -94,8 +96,7 @@ class Database:
 
     def users(self) -> tuple[UserRecord, ...]:
         """Return what is remembered of all users, by uid."""
-        with self._guard:
-            return tuple(record for _, record in sorted(self._contents.users.items()))
+        return tuple(record for _, record in sorted(self._contents.users.items()))
 
     def commit(self, record: CacheRecord) -> Events:
         """Replace what is remembered of the cache, durable when this returns.
@@ -125,9 +126,8 @@ class Database:
     def keep_user(self, record: UserRecord) -> Events:
         """Replace what is remembered of a user; where it cannot be written now, in memory until it can."""
         with self._guard:
-            self._contents.users[record.uid] = record
+            self._contents = Contents(self._contents.cache, self._without_oldest(record))
             self._unwritten.add(record.uid)
-            self._forget_oldest()
             self._write()
             return self._told()
 
@@ -143,12 +143,14 @@ class Database:
         self._contents = Contents(record, self._contents.users)
         self._unwritten_cache = True
 
-    def _forget_oldest(self) -> None:
-        users = self._contents.users
+    def _without_oldest(self, record: UserRecord) -> dict[int, UserRecord]:
+        """Return the users with this one, and without the oldest where they are too many."""
+        users = {**self._contents.users, record.uid: record}
         if len(users) > MOST_USERS:
             oldest = min(users.values(), key=lambda each: each.last_pass.ended if each.last_pass else 0.0)
             del users[oldest.uid]
             self._unwritten.add(oldest.uid)
+        return users
 
     def _told(self) -> Events:
         told, self._events = tuple(self._events), []
@@ -208,7 +210,7 @@ class Database:
             # what was chosen before stands, and is in force from the next reload or start on.
             cache = replace(cache, chosen=cache.chosen or loaded.cache.chosen)
         users = {uid: record for uid, record in loaded.users.items() if uid not in self._unwritten}
-        return Contents(cache, users | known.users)
+        return Contents(cache, {**users, **known.users})
 
     def _save(self) -> None:
         if self._file is None or not (self._unwritten_cache or self._unwritten):

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import stat
 import urllib.parse
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
@@ -59,7 +59,8 @@ class Contents:
     """Everything that the file holds."""
 
     cache: CacheRecord
-    users: dict[int, UserRecord]
+    users: Mapping[int, UserRecord]
+    """By uid."""
 
 
 class StateFile:

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -29,7 +29,8 @@ class KeyFile:
     """A file of keys, read whole."""
 
     path: str
-    content: bytes
+    content: bytes = field(repr=False)
+    """It may be secret."""
     device: int
     """With `inode`, what a pass has to spare so that it never encrypts its own keys."""
     inode: int

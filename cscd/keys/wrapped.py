@@ -77,8 +77,8 @@ class UserKeys:
     def keep(self, uid: int) -> tuple[UserKey, bool]:
         """Return the key that encrypts for a user, made first if there is none, and whether it was.
 
-        When two do this at once, both return the one that came first. Waits for the disk, six times where
-        one is made. Raises KeyFileError.
+        When two do this at once, both return the one that came first. Waits for the disk, eight times
+        where one is made. Raises KeyFileError.
         """
         if found := self.current(uid):
             return found, False

@@ -1,1 +1,1 @@
-"""Conversions killed, or failing, at every system call: the item is whole, and the next pass finishes."""
+"""Conversions, keys and the state database killed, or failing, at every system call: nothing is lost."""

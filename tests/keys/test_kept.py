@@ -135,6 +135,11 @@ def test_a_damaged_one_is_refused_and_not_replaced(directory: StateDirectory, co
     assert path.read_bytes() == content
 
 
+def test_the_secret_is_in_no_representation(directory: StateDirectory) -> None:
+    """As tracebacks and debuggers print it."""
+    assert "SECRET" not in repr(keep(directory))
+
+
 def _kept(directory: StateDirectory) -> KeptIdentity:
     found = kept(directory)
     assert found
