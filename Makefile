@@ -10,9 +10,18 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SILENT:
 
 # The first Python on this machine that is new enough and can make environments; or say which: PYTHON=python3.12
-CANDIDATES := python3 python3.11 python3.12 python3.13 python3.14 /usr/bin/python3
+CANDIDATES := python3 python3.11 python3.12 python3.13 python3.14
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(SUITABLE)" 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in $(CANDIDATES) /usr/bin/python3; do $$p -c "$(SUITABLE)" 2>/dev/null && echo $$p && break; done)
+
+# The one that the service stands on must be there for every user: not one in somebody's home directory.
+SERVICE_CANDIDATES := $(addprefix /usr/bin/,$(CANDIDATES)) $(addprefix /usr/local/bin/,$(CANDIDATES))
+SERVICE_PYTHON ?= $(shell for p in $(SERVICE_CANDIDATES); do $$p packaging/suitable.py 2>/dev/null && echo $$p && break; done)
+
+# Where make install puts things: below the prefix, with everything below DESTDIR.
+prefix ?= /usr/local
+DESTDIR ?=
+export prefix DESTDIR
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -25,7 +34,7 @@ BENCH ?=
 # Seconds for each fuzz target
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test lint bench fuzz lock clean
+.PHONY: help demo test lint bench fuzz lock install uninstall deb clean
 
 help: ## list what make can do
 	echo "make …"
@@ -79,6 +88,15 @@ lock: ## choose the newest versions that pyproject.toml allows and write them to
 	for extra in test fuzz lock; do
 		compile --output-file "requirements/$$extra.txt" --extra "$$extra"
 	done
+
+install: ## install the service for this machine, as root (prefix=/usr/local DESTDIR=)
+	PYTHON="$(SERVICE_PYTHON)" packaging/install
+
+uninstall: ## remove it again; configuration, keys and logs stay
+	packaging/uninstall
+
+deb: ## make a Debian package of it, in dist/
+	PYTHON="$(SERVICE_PYTHON)" packaging/deb
 
 clean: ## remove everything that make has made here
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -44,10 +45,11 @@ def _options(text: str) -> set[str]:
     return set(re.findall(r"--[a-z]+(?:-[a-z]+)*", text))
 
 
-def test_the_manual_page_is_well_formed() -> None:
-    """The formatter has nothing to say about it."""
+@pytest.mark.parametrize("page", sorted(PAGE.parent.iterdir()), ids=lambda page: page.name)
+def test_the_manual_pages_are_well_formed(page: Path) -> None:
+    """The formatter has nothing to say about them."""
     requires.command("groff")
     done = subprocess.run(
-        ["groff", "-mdoc", "-Tutf8", "-ww", "-z", PAGE], capture_output=True, text=True, check=False
+        ["groff", "-mdoc", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")

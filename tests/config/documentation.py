@@ -11,6 +11,7 @@ from pathlib import Path
 from cscd.config.outline import Key, outline
 from cscd.config.schema import schema
 from cscd.config.shipped import shipped
+from tests.config.page import PAGE, page
 
 ROOT = Path(__file__).parent.parent.parent
 MANUAL = ROOT / "docs" / "configuration.md"
@@ -62,7 +63,7 @@ def escaped(text: str) -> str:
     return re.sub(r"([*|<>])", r"\\\1", text)
 
 
-GENERATED: dict[Path, Callable[[], str]] = {SHIPPED: shipped, SCHEMA: schema_text, MANUAL: manual}
+GENERATED: dict[Path, Callable[[], str]] = {SHIPPED: shipped, SCHEMA: schema_text, MANUAL: manual, PAGE: page}
 
 
 if __name__ == "__main__":

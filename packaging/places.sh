@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: where things go, from the variables of `make`.
+
+prefix=${prefix:-/usr/local}
+DESTDIR=${DESTDIR:-}
+# shellcheck disable=SC2034 # those who source it use it
+library=$prefix/lib/cscd
+case $prefix in
+    /usr | /usr/local) systemd_prefix=$prefix ;;
+    *) systemd_prefix=/usr/local ;;
+esac
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+case $prefix in
+    /*[[:space:]]* | [!/]* | */ | *..*) fail "prefix must be an absolute path without spaces, not '$prefix'." ;;
+esac
+case $DESTDIR in
+    "" | /*) ;;
+    *) fail "DESTDIR must be an absolute path, not '$DESTDIR'." ;;
+esac
+
+# Whether it is this machine that is changed, and systemd is at work on it.
+on_this_machine() {
+    [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]
+}
+
+# The lines of the layout: mode, source, destination with DESTDIR and prefix.
+layout() {
+    while read -r mode source destination; do
+        case $mode in
+            "" | "#"*) continue ;;
+        esac
+        case $destination in
+            lib/systemd/*) echo "$mode $source $DESTDIR$systemd_prefix/$destination" ;;
+            *) echo "$mode $source $DESTDIR$prefix/$destination" ;;
+        esac
+    done <packaging/layout
+}
