@@ -3,6 +3,7 @@
 Each module only uses those before it:
 
 ===========  =========================================================================================
+`account`    an account, and finding it in the user database
 `policy`     which state the cache shall be in, and whether a call may change it
 `records`    what is remembered from one start to the next
 `schema`     the tables that hold it, form after form
