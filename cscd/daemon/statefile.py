@@ -222,9 +222,14 @@ def _look(path: str) -> None:
 
 def _connect(path: str) -> sqlite3.Connection:
     uri = f"file:{urllib.parse.quote(os.fsencode(path))}?mode=rw"
-    connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, timeout=TIMEOUT, check_same_thread=False
-    )
+    try:
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, timeout=TIMEOUT, check_same_thread=False
+        )
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            raise DamagedError(str(error)) from error  # all that was done is to read its first bytes
+        raise
     try:
         with damage():
             connection.executescript(

@@ -16,7 +16,7 @@ from cscd.daemon.database import Database
 from cscd.daemon.records import CacheRecord, UserRecord
 from cscd.daemon.schema import FORMS
 from cscd.errors import DatabaseError, KeyFileError
-from cscd.events.service import DatabaseDamaged
+from cscd.events.service import DatabaseDamaged, DatabaseUnwritable
 from cscd.files.goal import State
 from cscd.keys import MachineKey, UserKeys, machine_key
 from tests.crash.injection import Ended, points, traced
@@ -246,6 +246,40 @@ def test_failed_at_every_call(case: Case, tmp_path: Path, error: str) -> None:
     ]
     failed_at = [f"{point.call}:error={error}:when={point.number}" for point in found]
     assert try_all(case, failed_at, tmp_path, (0,)) >= 0.9 * len(failed_at)
+
+
+def test_a_disk_that_cannot_be_read_does_not_stop_the_service(tmp_path: Path) -> None:
+    """It goes on in memory and says so; the file is kept as it is, for when the disk is whole again."""
+    requires.command("strace")
+    path = tmp_path / "state"
+    path.mkdir()
+    prepare_database(path)
+    content = (path / "state.db").read_bytes()
+
+    def run(ready: Callable[[], None]) -> None:
+        ready()
+        database, events = Database.open(str(path / "state.db"))
+        assert [type(event) for event in events] == [DatabaseDamaged, DatabaseUnwritable]
+        assert database.cache == CacheRecord()
+        assert database.problem
+        database.keep_user(ALICE)
+        assert database.user(UID) == ALICE
+        with pytest.raises(DatabaseError):
+            database.commit(AFTER)
+
+    ended = traced(run, tmp_path / "trace", "pread64:error=EIO:when=1+")
+    assert ended.code == 0
+    assert (path / "state.db.damaged-1").read_bytes() == content
+
+
+def test_a_commit_ends_with_a_sync(tmp_path: Path) -> None:
+    """After the last write to the file and to its journal, which ends the transaction."""
+    requires.command("strace")
+    ended = act_traced(CASES["database"], tmp_path / "state")
+    changes = ("pwrite64", "ftruncate", "fdatasync", "fsync")
+    calls = [point.call for point in points(ended.trace) if point.call in changes]
+    assert calls.index("pwrite64") < calls.index("ftruncate")
+    assert calls[-2:] in (["ftruncate", "fdatasync"], ["ftruncate", "fsync"])
 
 
 def test_a_key_is_on_the_medium_before_the_next_name_is_given(tmp_path: Path) -> None:

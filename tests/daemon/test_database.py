@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cscd.daemon import database as module
 from cscd.daemon.database import Database, Events
@@ -313,6 +316,26 @@ def test_a_page_of_garbage_is_found(filled: Path) -> None:
         database.commit(CACHE)
         database.keep_user(USER)
         database.close()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**14 - 1), st.binary(min_size=1, max_size=64)), max_size=8))
+def test_whatever_was_changed_the_service_starts(changes: list[tuple[int, bytes]]) -> None:
+    """With what the file holds, where that still makes sense, or without; and then it remembers again."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "state.db")
+        database, _ = opened(path)
+        database.commit(CACHE)
+        database.keep_user(USER)
+        database.close()
+        content = bytearray(path.read_bytes())
+        for place, data in changes:
+            content[place : place + len(data)] = data
+        path.write_bytes(content)
+        database, events = opened(path)
+        assert all(isinstance(event, DatabaseDamaged | DatabaseMigrated) for event in events)
+        assert database.commit(CACHE) == ()
+        database.close()
+        assert reopened(path)[0] == CACHE
 
 
 @pytest.mark.parametrize(
