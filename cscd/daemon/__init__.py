@@ -7,6 +7,8 @@ Each module only uses those before it:
 `policy`     which state the cache shall be in, and whether a call may change it
 `records`    what is remembered from one start to the next
 `schema`     the tables that hold it, form after form
+`rows`       records as rows of those tables
+`damage`     a damaged database told from one that cannot be used now, and set aside
 `statefile`  ``state.db``: one SQLite file, made whole, checked when opened
 `database`   what is remembered, in memory and in that file; a damaged file is set aside
 `status`     what the service says of itself

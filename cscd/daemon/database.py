@@ -14,15 +14,15 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import sqlite3
 import threading
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Self
 
+from cscd.daemon.damage import DamagedError, set_aside
 from cscd.daemon.records import CacheRecord, UserRecord
-from cscd.daemon.statefile import Contents, DamagedError, StateFile, sync_directory
+from cscd.daemon.statefile import Contents, StateFile
 from cscd.errors import BusyError, DatabaseError
 from cscd.events.event import ServiceEvent
 from cscd.events.service import DatabaseDamaged, DatabaseMigrated, DatabaseUnwritable, DatabaseWritable
@@ -261,23 +261,6 @@ class Database:
         if self._problem and not problem:
             self._events.append(DatabaseWritable(path=self._path))
         self._problem = problem
-
-
-def set_aside(path: str) -> str:
-    """Give a damaged file, and its journal, a name that nothing has, and return it. Raises OSError.
-
-    The journal goes first: left behind, SQLite would roll it back into the file that comes after.
-    """
-    directory, name = os.path.split(path)
-    pattern = re.compile(re.escape(name) + r"\.damaged-([0-9]{1,9})(?:-journal)?")
-    used = [int(match[1]) for each in os.listdir(directory or ".") if (match := pattern.fullmatch(each))]
-    kept_as = f"{path}.damaged-{max(used, default=0) + 1}"
-    if os.path.lexists(f"{path}-journal"):
-        os.rename(f"{path}-journal", f"{kept_as}-journal")
-        sync_directory(path)
-    os.rename(path, kept_as)
-    sync_directory(path)
-    return kept_as
 
 
 def _reason(error: Exception) -> str:

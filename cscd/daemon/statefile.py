@@ -9,18 +9,17 @@ A new file is made whole under another name, so that an empty or a half file can
 """
 
 import contextlib
-import json
 import os
 import sqlite3
 import stat
 import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final, Self
+from dataclasses import dataclass
+from typing import Final, Self
 
-from cscd.daemon import schema
-from cscd.daemon.records import CacheRecord, PassRecord, UserRecord
-from cscd.files.goal import State
+from cscd.daemon import rows, schema
+from cscd.daemon.damage import DamagedError, damage, sync_directory
+from cscd.daemon.records import CacheRecord, UserRecord
 
 TIMEOUT: Final = 2.0
 """Seconds to wait for somebody who reads the file, such as an administrator with the sqlite3 shell."""
@@ -31,27 +30,6 @@ _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
-
-_PASSING: Final = frozenset(
-    (
-        *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY),
-        *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH),
-        *(sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT),
-    )
-)
-"""Result codes (rescode.html) that speak of the surroundings of a database, not of what is in it."""
-_UNREADABLE: Final = frozenset(
-    (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
-)
-"""Extended codes of SQLITE_IOERR that say that a page is lost."""
-
-_PASS: Final = tuple(field.name for field in fields(PassRecord))
-_SELECT_PASS: Final = ", ".join(f"pass.{name}" for name in _PASS)
-_INSERT_PASS: Final = f"INSERT OR REPLACE INTO pass (uid, {', '.join(_PASS)}) VALUES (?{', ?' * len(_PASS)})"  # noqa: S608 - names of fields
-
-
-class DamagedError(Exception):
-    """The file is not a state database, or not one that this version understands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +96,9 @@ class StateFile:
     def load(self) -> Contents:
         """Return everything. Raises DamagedError and sqlite3.Error."""
         with damage():
-            (row,) = self._connection.execute("SELECT chosen, state, policy, recovery FROM cache")
-            users = {record.uid: record for record in self._users()}
-            return Contents(_cache(*row), users)
+            (row,) = self._connection.execute(rows.SELECT_CACHE)
+            users = map(rows.user_of, self._connection.execute(rows.SELECT_USERS))
+            return Contents(rows.cache_of(row), {record.uid: record for record in users})
 
     def save(
         self, cache: CacheRecord | None, users: Collection[UserRecord], forgotten: Collection[int] = ()
@@ -129,19 +107,15 @@ class StateFile:
 
         Raises DamagedError, and sqlite3.Error where it cannot be written now.
         """
-        recovery = json.dumps(cache.recovery) if cache and cache.recovery is not None else None
-        user_rows = [_user_row(user) for user in users]
-        pass_rows = [(user.uid, *_pass_row(user.last_pass)) for user in users if user.last_pass]
+        gone = [(uid,) for uid in forgotten]
+        user_rows = [rows.user_row(user) for user in users]
+        pass_rows = [rows.pass_row(user.uid, user.last_pass) for user in users if user.last_pass]
         with damage(), self._transaction() as execute:
-            if cache:
-                execute(
-                    "UPDATE cache SET chosen = ?, state = ?, policy = ?, recovery = ?",
-                    [(cache.chosen, cache.state, cache.policy, recovery)],
-                )
-            for table in ("user", "pass"):
-                execute(f"DELETE FROM {table} WHERE uid = ?", [(uid,) for uid in forgotten])  # noqa: S608 - one of two names
-            execute("INSERT OR REPLACE INTO user VALUES (?, ?, ?)", user_rows)
-            execute(_INSERT_PASS, pass_rows)
+            execute(rows.UPDATE_CACHE, [rows.cache_row(cache)] if cache else [])
+            execute("DELETE FROM user WHERE uid = ?", gone)
+            execute("DELETE FROM pass WHERE uid = ?", gone)
+            execute(rows.INSERT_USER, user_rows)
+            execute(rows.INSERT_PASS, pass_rows)
 
     def close(self) -> None:
         """Let go of it."""
@@ -158,39 +132,6 @@ class StateFile:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
             raise
-
-    def _users(self) -> Iterator[UserRecord]:
-        for uid, name, pending, *values in self._connection.execute(
-            f"SELECT user.uid, user.name, user.pending, {_SELECT_PASS}"  # noqa: S608 - names of fields
-            " FROM user LEFT JOIN pass USING (uid)"
-        ):
-            last = None if values[0] is None else _pass(dict(zip(_PASS, values, strict=True)))
-            yield UserRecord(uid, name, last, _counts(pending))
-
-
-@contextlib.contextmanager
-def damage() -> Iterator[None]:
-    """Tell damage from what passes: raise DamagedError for whatever is wrong with what the file holds."""
-    try:
-        yield
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
-        raise  # a mistake in our code
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and code & 0xFF in _PASSING and code not in _UNREADABLE:
-            raise
-        raise DamagedError(str(error)) from error
-    except (ValueError, TypeError) as error:  # what our own records make of a row that is none
-        raise DamagedError(str(error)) from error
-
-
-def sync_directory(path: str) -> None:
-    """Make durable which names are in the directory of a path."""
-    fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _look(path: str) -> None:
@@ -253,43 +194,3 @@ def _checked(connection: sqlite3.Connection) -> int:
     if form < schema.NEWEST:
         schema.migrate(connection, form)
     return form
-
-
-def _cache(chosen: str | None, state: str | None, policy: Any, recovery: str | None) -> CacheRecord:  # noqa: ANN401 - checked by the record
-    return CacheRecord(
-        State(chosen) if chosen is not None else None,
-        State(state) if state is not None else None,
-        policy,
-        tuple(json.loads(recovery)) if recovery is not None else None,
-    )
-
-
-def _pass(values: dict[str, Any]) -> PassRecord:
-    values["goal"] = State(values["goal"])
-    values["reasons"] = _counts(values["reasons"])
-    for name in ("complete", "partial", "stopped"):
-        values[name] = bool(values[name])
-    return PassRecord(**values)
-
-
-def _pass_row(record: PassRecord) -> tuple[object, ...]:
-    values = {name: getattr(record, name) for name in _PASS}
-    values["goal"] = record.goal.value
-    values["reasons"] = json.dumps(dict(record.reasons))
-    return tuple(_plain(value) for value in values.values())
-
-
-def _user_row(record: UserRecord) -> tuple[object, ...]:
-    return record.uid, _plain(record.name), json.dumps(dict(record.pending))
-
-
-def _counts(text: str) -> dict[str, int]:
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise TypeError("counts are an object")
-    return found
-
-
-def _plain(value: object) -> object:
-    """Return what SQLite takes: no lone surrogates, which a name from the user database may have."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cscd.daemon import database as module
+from cscd.daemon.damage import set_aside
 from cscd.daemon.database import Database, Events
 from cscd.daemon.records import CacheRecord, PassRecord, UserRecord
 from cscd.errors import BusyError, DatabaseError
@@ -370,7 +371,7 @@ def test_what_makes_no_sense_is_damage(filled: Path, script: str) -> None:
 def test_a_journal_goes_with_its_file(filled: Path) -> None:
     """Left behind, it would be rolled back into the new one."""
     Path(f"{filled}-journal").write_bytes(b"left of it")
-    assert module.set_aside(str(filled)) == f"{filled}.damaged-1"
+    assert set_aside(str(filled)) == f"{filled}.damaged-1"
     assert Path(f"{filled}.damaged-1-journal").read_bytes() == b"left of it"
     assert not Path(f"{filled}-journal").exists()
 
