@@ -22,7 +22,7 @@ Paths are text as `os.fsdecode` gives it.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
 
 from cscd.files.goal import State
 
@@ -31,11 +31,23 @@ MOST_ROOTS = 64
 MOST_LISTED = 100
 """Items that are named one by one in a message; all are counted."""
 
-Path = Annotated[str, StringConstraints(max_length=4096)]
+
+def _at_most(length: int) -> PlainValidator:
+    """Take text of any characters: pydantic's own bound on a length refuses bytes that are not UTF-8."""
+
+    def checked(value: object) -> str:
+        if not isinstance(value, str) or len(value) > length:
+            raise ValueError(f"expected text of at most {length} characters")
+        return value
+
+    return PlainValidator(checked)
+
+
+Path = Annotated[str, _at_most(4096)]
 """PATH_MAX (limits.h)."""
 Word = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9_-]*$")]
 PassId = Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]+$")]
-Text = Annotated[str, StringConstraints(max_length=1024)]
+Text = Annotated[str, _at_most(1024)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
