@@ -12,6 +12,9 @@ Each module only uses those before it:
 `statefile`  ``state.db``: one SQLite file, made whole, checked when opened
 `database`   what is remembered, in memory and in that file; a damaged file is set aside
 `status`     what the service says of itself
+`totals`     what the service has done since it began, counted
+`exposition` both as metrics of Prometheus
+`metrics`    the file with them
 `requests`   what may be asked over the control socket
 `allowance`  how much of that each user is granted
 `control`    the control socket

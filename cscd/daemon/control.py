@@ -46,7 +46,7 @@ _HANDLER_SECONDS: Final = 20.0
 """For the answer to be found."""
 _ANSWER_SECONDS: Final = 5.0
 """For the answer to be taken."""
-_BACKLOG: Final = 128
+_BACKLOG: Final = 64
 """Connections that wait in the kernel."""
 _AT_ONCE: Final = 16
 """Connections taken before everything else in the loop has its turn again."""

@@ -1,0 +1,129 @@
+"""A control socket that is served by a thread, for clients that wait."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cscd.age import Stanza, X25519Identity
+from cscd.daemon.allowance import Limits
+from cscd.daemon.control import Control
+from cscd.daemon.requests import Refused
+from cscd.daemon.status import Status
+from tests.daemon import statuses
+
+_BEAT = 0.005
+"""Seconds between two looks at how late the loop is."""
+
+
+@dataclass
+class Kept:
+    """Answers from what the test has put here."""
+
+    status_now: Status = field(default_factory=statuses.poor)
+    identities: dict[int, tuple[X25519Identity, ...]] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+    """The uids that asked for the status."""
+    first: Callable[[], Awaitable[None]] | None = None
+    """Waited for before each status."""
+
+    async def status(self, uid: int) -> Status:
+        """Return the status as it is now."""
+        self.asked.append(uid)
+        if self.first:
+            await self.first()
+        return self.status_now
+
+    async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
+        """Try the user's identities."""
+        if uid not in self.identities:
+            raise Refused("unknown_user", "no key is kept for you")
+        for identity in self.identities[uid]:
+            if file_key := identity.unwrap(stanzas):
+                return file_key
+        raise Refused("no_match", "none of your keys opens it")
+
+
+@dataclass
+class Served:
+    """A server that runs."""
+
+    path: Path
+    answers: Kept
+    control: Control
+    loop: asyncio.AbstractEventLoop
+    limited: list[tuple[int, str]] = field(default_factory=list)
+    failed: list[Exception] = field(default_factory=list)
+
+    def call(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Run something in the server's loop, and wait for it."""
+
+        async def run() -> None:
+            await function()
+
+        asyncio.run_coroutine_threadsafe(run(), self.loop).result(30)
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self.call(self.control.stop)
+
+    @contextmanager
+    def timed(self) -> "Iterator[Timed]":
+        """Look how late the loop is while the block lasts, and how long that is."""
+        timed = Timed()
+        beating = asyncio.run_coroutine_threadsafe(_beat(timed), self.loop)
+        begun = time.monotonic()
+        try:
+            yield timed
+        finally:
+            timed.seconds = time.monotonic() - begun
+            beating.cancel()
+            self.call(lambda: asyncio.sleep(0))  # the cancelled one ends before the loop does
+
+
+@dataclass
+class Timed:
+    """What was measured while others did their worst."""
+
+    latest: float = 0.0
+    """By how many seconds the loop was late, at most."""
+    seconds: float = 0.0
+    """How long all took."""
+
+
+async def _beat(timed: Timed) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _BEAT
+        await asyncio.sleep(_BEAT)
+        timed.latest = max(timed.latest, loop.time() - due)
+
+
+@contextmanager
+def served(path: Path, answers: Kept | None = None, limits: Limits | None = None) -> Iterator[Served]:
+    """Serve at a path while the block lasts."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="control")
+    answers = answers or Kept()
+    limited: list[tuple[int, str]] = []
+    failed: list[Exception] = []
+    control = Control(
+        str(path),
+        answers,
+        limits=limits,
+        limited=lambda uid, limit: limited.append((uid, limit)),
+        failed=failed.append,
+    )
+    thread.start()
+    server = Served(path, answers, control, loop, limited, failed)
+    try:
+        server.call(control.start)
+        yield server
+        server.stop()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
