@@ -91,7 +91,7 @@ def _expected(place: Place) -> KeyFile:
     found = place.settled()
     if found is None:
         raise KeyFileError(
-            f"the machine key {place.path} is not there, but identities are wrapped to it"
+            f"the machine key {place.path} is not there, and identities may be wrapped to it"
             "; restore it from a backup",
             "missing",
             path=place.path,

@@ -114,21 +114,22 @@ class UserKeys:
 
 
 def any_wrapped(directory: str) -> bool:
-    """Whether ``keys/`` holds an identity that a machine key must open. Raises KeyFileError."""
-    with told_as_key_error(directory):
-        return any(_has_wrapped(directory, uid) for uid in _uids(directory))
-
-
-def _uids(directory: str) -> list[int]:
+    """Whether ``keys/`` holds an identity that a machine key must open, or one cannot be sure that not."""
     try:
-        return [int(name) for name in os.listdir(directory) if name.isascii() and name.isdecimal()]
+        uids = [int(name) for name in os.listdir(directory) if name.isascii() and name.isdecimal()]
     except FileNotFoundError:
-        return []
+        return False
+    except OSError:
+        return True
+    return any(_has_wrapped(directory, uid) for uid in uids)
 
 
 def _has_wrapped(directory: str, uid: int) -> bool:
-    with userdirectory.opened(directory, uid) as user:
-        return user is not None and any(_BY_MACHINE.fullmatch(name) for name in user.names())
+    try:
+        with told_as_key_error(directory), userdirectory.opened(directory, uid) as user:
+            return user is not None and any(_BY_MACHINE.fullmatch(name) for name in user.names())
+    except KeyFileError:
+        return True
 
 
 def _make(directory: UserDirectory, machine: MachineKey) -> bool:

@@ -1,124 +1,24 @@
-"""What the service remembers: durable, bounded, brought to newer forms, and never what stops it."""
+"""What the service remembers: durable, for one service alone, and whatever happens to its disk."""
 
 import errno
 import os
 import signal
 import sqlite3
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cscd.daemon import database as module
-from cscd.daemon.damage import set_aside
-from cscd.daemon.database import Database, Events
-from cscd.daemon.records import CacheRecord, PassRecord, UserRecord
+from cscd.daemon.database import Database
+from cscd.daemon.records import CacheRecord, UserRecord
 from cscd.errors import BusyError, DatabaseError
-from cscd.events.service import DatabaseDamaged, DatabaseMigrated, DatabaseUnwritable, DatabaseWritable
+from cscd.events.service import DatabaseUnwritable, DatabaseWritable
 from cscd.files.goal import State
+from tests.daemon.remembered import CACHE, PASS, USER, opened, reopened
 from tests.support import forks, mounts
-from tests.support.users import User
-
-CACHE = CacheRecord(State.UNENCRYPTED, State.UNENCRYPTED, "user-controlled", ("age1one", "age1two"))
-
-PASS = PassRecord(
-    pass_id="0123456789abcdef",  # noqa: S106 - of a pass over files
-    trigger="logon",
-    scope="all",
-    goal=State.ENCRYPTED,
-    ended=1_800_000_000.25,
-    seconds=1.5,
-    complete=True,
-    partial=True,
-    stopped=False,
-    converted=12,
-    converted_bytes=2**62,
-    right=3,
-    right_bytes=5,
-    pending=2,
-    failed=1,
-    untouched=4,
-    other_key=6,
-    error="busy",
-    reasons={"open_elsewhere": 2, "no_permission": 1},
-)
-
-USER = UserRecord(1000, "alice", PASS, {"open_elsewhere": 2})
-
-FORM_1 = """
-    CREATE TABLE cache (id INTEGER PRIMARY KEY CHECK (id = 0), chosen TEXT, state TEXT, policy TEXT);
-    INSERT INTO cache VALUES (0, 'unencrypted', 'encrypted', 'encrypted');
-    CREATE TABLE user (uid INTEGER PRIMARY KEY, name TEXT NOT NULL, pending TEXT NOT NULL);
-    INSERT INTO user VALUES (1000, 'alice', '{"open_elsewhere": 2}'), (1001, 'bob', '{}');
-    CREATE TABLE pass (
-        uid INTEGER PRIMARY KEY, pass_id TEXT NOT NULL, trigger TEXT NOT NULL, scope TEXT NOT NULL,
-        goal TEXT NOT NULL, ended REAL NOT NULL, seconds REAL NOT NULL, complete INTEGER NOT NULL,
-        partial INTEGER NOT NULL, stopped INTEGER NOT NULL, converted INTEGER NOT NULL,
-        converted_bytes INTEGER NOT NULL, right INTEGER NOT NULL, right_bytes INTEGER NOT NULL,
-        pending INTEGER NOT NULL, failed INTEGER NOT NULL, untouched INTEGER NOT NULL,
-        other_key INTEGER NOT NULL, error TEXT NOT NULL, reasons TEXT NOT NULL
-    );
-    INSERT INTO pass VALUES (1000, '0123456789abcdef', 'logon', 'all', 'encrypted', 1800000000.25, 1.5,
-        1, 1, 0, 12, 4611686018427387904, 3, 5, 2, 1, 4, 6, 'busy',
-        '{"open_elsewhere": 2, "no_permission": 1}');
-    PRAGMA user_version = 1;
-"""
-"""As the first version made it."""
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Say where the database is to be."""
-    directory = tmp_path / "state"
-    directory.mkdir(mode=0o711)
-    return directory / "state.db"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    """Give an empty one, open."""
-    database, events = Database.open(str(path))
-    assert events == ()
-    with closing(database):
-        yield database
-
-
-@pytest.fixture
-def filled(path: Path) -> Path:
-    """Give the file of one that holds something and was closed."""
-    remembered = opened(path)[0]
-    remembered.commit(CACHE)
-    remembered.keep_user(USER)
-    remembered.close()
-    return path
-
-
-def opened(path: Path) -> tuple[Database, Events]:
-    """Open it."""
-    return Database.open(str(path))
-
-
-def reopened(path: Path) -> tuple[CacheRecord, tuple[UserRecord, ...], Events]:
-    """Open it and return what is remembered, and what there is to be logged."""
-    database, events = opened(path)
-    with closing(database):
-        assert database.problem == ""
-        return database.cache, database.users(), events
-
-
-def by_hand(path: Path, script: str) -> None:
-    """Do something to the file without us."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(script)
-
-
-# -- remembering -----------------------------------------------------------------------------------
 
 
 def test_a_new_one_remembers_nothing(database: Database) -> None:
@@ -210,228 +110,6 @@ def test_the_oldest_is_forgotten_beyond_the_limit(
     assert [user.uid for user in database.users()] == [0, 2, 3]
     database.close()
     assert [user.uid for user in reopened(path)[1]] == [0, 2, 3]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda: UserRecord(2**32, "x"),
-        lambda: UserRecord(-1, "x"),
-        lambda: UserRecord(1, "x" * 257),
-        lambda: UserRecord(1, "x", None, {"reason": -1}),
-        lambda: UserRecord(1, "x", None, {f"reason-{number}": 1 for number in range(65)}),
-        lambda: replace(PASS, trigger="x" * 65),
-        lambda: replace(PASS, ended=float("nan")),
-        lambda: replace(PASS, seconds=-1.0),
-        lambda: replace(PASS, converted=2**63),
-        lambda: CacheRecord(policy="whatever"),  # type: ignore[arg-type] # as a damaged file may hold
-        lambda: CacheRecord(recovery=("x",) * 1025),
-    ],
-)
-def test_a_record_is_bounded_where_it_is_made(wrong: object) -> None:
-    """What a worker sends cannot fill the disk."""
-    assert callable(wrong)
-    with pytest.raises(ValueError, match="not"):
-        wrong()
-
-
-# -- forms -----------------------------------------------------------------------------------------
-
-
-def test_a_file_of_the_first_form_is_migrated(path: Path) -> None:
-    """Nothing of it is lost, and it is told once."""
-    by_hand(path, FORM_1)
-    cache = CacheRecord(State.UNENCRYPTED, State.ENCRYPTED, "encrypted")
-    users = (USER, UserRecord(1001, "bob"))
-    assert reopened(path) == (cache, users, (DatabaseMigrated(before=1, after=2),))
-    assert reopened(path) == (cache, users, ())
-
-
-def test_a_migrated_file_is_like_a_new_one(path: Path, tmp_path: Path) -> None:
-    """Column by column, so that later forms find the same."""
-
-    def tables(file: Path) -> set[tuple[str, str]]:
-        with closing(sqlite3.connect(file)) as connection:
-            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema")]
-            return {
-                (name, str(row)) for name in names for row in connection.execute(f"PRAGMA table_info({name})")
-            }
-
-    by_hand(path, FORM_1)
-    reopened(path)
-    (tmp_path / "new").mkdir()
-    reopened(tmp_path / "new" / "state.db")
-    assert tables(path) == tables(tmp_path / "new" / "state.db")
-
-
-def test_a_file_from_the_future_is_set_aside(filled: Path) -> None:
-    """What its tables mean is not ours to guess; the newer version can have it back."""
-    by_hand(filled, "PRAGMA user_version = 99;")
-    content = filled.read_bytes()
-    cache, users, (event,) = reopened(filled)
-    assert (cache, users) == (CacheRecord(), ())
-    assert isinstance(event, DatabaseDamaged)
-    assert "form is 99" in event.error
-    assert Path(event.kept_as).read_bytes() == content
-
-
-# -- damage ----------------------------------------------------------------------------------------
-
-
-def assert_set_aside(path: Path, number: int = 1) -> None:
-    """It is told, kept as it was, and begun anew; and that only once."""
-    content = path.read_bytes()
-    cache, users, (event,) = reopened(path)
-    assert (cache, users) == (CacheRecord(), ())
-    assert isinstance(event, DatabaseDamaged)
-    assert (event.path, event.kept_as) == (str(path), f"{path}.damaged-{number}")
-    assert event.error
-    assert Path(event.kept_as).read_bytes() == content
-    assert reopened(path)[2] == ()
-
-
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 99, 100, 512, 4095, 4096, 4097, 8192, 12_288])
-def test_a_truncated_file_is_set_aside(filled: Path, size: int) -> None:
-    """Wherever it ends."""
-    assert size < filled.stat().st_size
-    os.truncate(filled, size)
-    assert_set_aside(filled)
-
-
-@pytest.mark.parametrize("content", [b"x", b"\0" * 8192, b"garbage\n" * 2000, b"SQLite format 3\0" * 1000])
-def test_garbage_is_set_aside(filled: Path, content: bytes) -> None:
-    """Whatever it is."""
-    filled.write_bytes(content)
-    assert_set_aside(filled)
-
-
-def test_a_page_of_garbage_is_found(filled: Path) -> None:
-    """Also a page that holds no table of ours yet: the whole file is looked through."""
-    size = filled.stat().st_size
-    for page in range(1, size // 4096):
-        with filled.open("r+b") as file:
-            file.seek(page * 4096)
-            file.write(os.urandom(4096))
-        assert_set_aside(filled, page)
-        database, _ = opened(filled)
-        database.commit(CACHE)
-        database.keep_user(USER)
-        database.close()
-
-
-@given(st.lists(st.tuples(st.integers(0, 2**14 - 1), st.binary(min_size=1, max_size=64)), max_size=8))
-def test_whatever_was_changed_the_service_starts(changes: list[tuple[int, bytes]]) -> None:
-    """With what the file holds, where that still makes sense, or without; and then it remembers again."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "state.db")
-        database, _ = opened(path)
-        database.commit(CACHE)
-        database.keep_user(USER)
-        database.close()
-        content = bytearray(path.read_bytes())
-        for place, data in changes:
-            content[place : place + len(data)] = data
-        path.write_bytes(content)
-        database, events = opened(path)
-        assert all(isinstance(event, DatabaseDamaged | DatabaseMigrated) for event in events)
-        assert database.commit(CACHE) == ()
-        database.close()
-        assert reopened(path)[0] == CACHE
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        "DROP TABLE pass;",
-        "DELETE FROM cache;",
-        "ALTER TABLE user RENAME COLUMN name TO called;",
-        "UPDATE cache SET chosen = 'both';",
-        "UPDATE cache SET policy = 'none';",
-        "UPDATE cache SET recovery = '7';",
-        "UPDATE cache SET recovery = '[7]';",
-        "UPDATE user SET name = x'ff';",
-        "UPDATE user SET name = CAST(x'ff' AS TEXT);",
-        "UPDATE user SET uid = -1;",
-        "UPDATE user SET pending = '[]';",
-        "UPDATE user SET pending = '{\"reason\": 1.5}';",
-        "UPDATE pass SET goal = 'whatever';",
-        "UPDATE pass SET ended = 'yesterday';",
-        "UPDATE pass SET converted = -1;",
-        "UPDATE pass SET converted = 1.5;",
-        "UPDATE pass SET reasons = '{';",
-        "UPDATE pass SET reasons = '';",
-    ],
-)
-def test_what_makes_no_sense_is_damage(filled: Path, script: str) -> None:
-    """Although SQLite has nothing to say about it."""
-    by_hand(filled, script)
-    assert_set_aside(filled)
-
-
-def test_a_journal_goes_with_its_file(filled: Path) -> None:
-    """Left behind, it would be rolled back into the new one."""
-    Path(f"{filled}-journal").write_bytes(b"left of it")
-    assert set_aside(str(filled)) == f"{filled}.damaged-1"
-    assert Path(f"{filled}.damaged-1-journal").read_bytes() == b"left of it"
-    assert not Path(f"{filled}-journal").exists()
-
-
-def test_each_damaged_file_gets_a_name_of_its_own(filled: Path) -> None:
-    """None is replaced, also where the numbers have gaps."""
-    for number in (1, 2):
-        filled.write_bytes(b"garbage %d" % number)
-        assert_set_aside(filled, number)
-    Path(f"{filled}.damaged-1").unlink()
-    filled.write_bytes(b"garbage 3")
-    assert_set_aside(filled, 3)
-    assert Path(f"{filled}.damaged-2").read_bytes() == b"garbage 2"
-
-
-@pytest.mark.parametrize("kind", ["link", "directory", "fifo"])
-def test_what_is_no_file_is_set_aside(path: Path, kind: str, tmp_path: Path) -> None:
-    """And what a link leads to is neither read nor changed."""
-    (tmp_path / "elsewhere").write_bytes(b"somebody's")
-    if kind == "link":
-        path.symlink_to(tmp_path / "elsewhere")
-    elif kind == "directory":
-        path.mkdir()
-    else:
-        os.mkfifo(path)
-    _, _, (event,) = reopened(path)
-    assert isinstance(event, DatabaseDamaged)
-    assert os.path.lexists(event.kept_as)
-    assert (tmp_path / "elsewhere").read_bytes() == b"somebody's"
-
-
-@pytest.mark.root
-def test_a_file_of_somebody_else_is_set_aside(filled: Path, mallory: User) -> None:
-    """Whoever could write it could choose the state."""
-    os.chown(filled, mallory.uid, mallory.gid)
-    assert_set_aside(filled)
-
-
-def test_damage_at_run_time_loses_nothing(filled: Path) -> None:
-    """What is in memory goes into the new file."""
-    database, _ = opened(filled)
-    with filled.open("r+b") as file:
-        file.write(b"garbage" * 4000)
-    newer = UserRecord(1001, "bob")
-    (event,) = database.keep_user(newer)
-    assert isinstance(event, DatabaseDamaged)
-    database.close()
-    assert reopened(filled) == (CACHE, (USER, newer), ())
-
-
-def test_what_a_killed_maker_left_is_no_hindrance(path: Path) -> None:
-    """A new file is made under another name first."""
-    Path(f"{path}.new").write_bytes(b"half")
-    Path(f"{path}.new-journal").write_bytes(b"half")
-    Path(f"{path}-journal").write_bytes(b"of a file that somebody removed")
-    assert reopened(path) == (CacheRecord(), (), ())
-    assert not Path(f"{path}.new").exists()
-
-
-# -- surroundings ----------------------------------------------------------------------------------
 
 
 def test_without_its_directory_the_service_remembers_in_memory(tmp_path: Path) -> None:
@@ -562,6 +240,25 @@ def test_a_reader_beside_us_is_waited_for(filled: Path, monkeypatch: pytest.Monk
     assert database.keep_user(USER) == (DatabaseWritable(path=str(filled)),)
     database.close()
     assert reopened(filled)[1] == (USER, UserRecord(1001, "bob"))
+
+
+def test_what_there_is_to_be_logged_is_not_lost_with_a_commit(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit raises; the next call returns what happened, in its order."""
+    monkeypatch.setattr("cscd.daemon.statefile.TIMEOUT", 0.01)
+    database, _ = opened(filled)
+    with closing(sqlite3.connect(filled, isolation_level=None)) as reader:
+        reader.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseError, match="locked") as caught:
+            database.commit(CacheRecord())
+        reader.execute("ROLLBACK")
+    assert caught.value.errno == errno.EBUSY
+    assert database.cache == CACHE
+    told = [type(event) for event in database.keep_user(USER)]
+    assert told == [DatabaseUnwritable, DatabaseWritable]
+    database.close()
+    assert reopened(filled)[0] == CACHE
 
 
 def fill(path: Path) -> None:

@@ -286,6 +286,18 @@ def test_it_is_known_whether_any_is_wrapped(path: Path, keys: UserKeys) -> None:
     assert any_wrapped(str(path))
 
 
+def test_what_cannot_be_looked_into_may_hold_one(path: Path) -> None:
+    """Of a directory that must not be used nobody knows."""
+    path.mkdir(0o700)
+    (path / "1").mkdir(0o700)
+    (path / "1").chmod(0o755)
+    assert any_wrapped(str(path))
+    (path / "1").rmdir()
+    path.rmdir()
+    path.touch()
+    assert any_wrapped(str(path))
+
+
 def test_no_secret_is_in_the_files_or_in_a_representation(
     keys: UserKeys, key: UserKey, directory: Path, machine: MachineKey
 ) -> None:
