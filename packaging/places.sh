@@ -40,3 +40,9 @@ layout() {
         esac
     done <packaging/layout
 }
+
+# What is put below /etc where it is not there yet, and is the administrator's from then on: source, destination.
+configuration() {
+    echo "config/cscd.yaml $DESTDIR/etc/cscd/cscd.yaml"
+    echo "packaging/logrotate $DESTDIR/etc/logrotate.d/cscd"
+}

@@ -107,14 +107,15 @@ class Machine:
         lines = self.run("loginctl", "list-sessions", "--no-legend").stdout.splitlines()
         return {fields[0] for fields in map(str.split, lines) if fields[2] == user}
 
-    def log_on(self, user: str) -> "Session":
+    def log_on(self, user: str, *, first: str = "true") -> "Session":
         """Log a user on, at a terminal and through PAM, so that logind counts a session of class user.
 
-        su(1) has the shell's place. script(1) gives the terminal, without which pam_systemd(8) makes the
-        session one of class background.
+        `first` is what the user's shell does first: what it opens for itself stays open until the user logs
+        off. su(1) has the shell's place. script(1) gives the terminal, without which pam_systemd(8) makes
+        the session one of class background.
         """
         before = self.sessions(user)
-        shell = f"su --login {shlex.quote(user)} --command 'exec sleep infinity'"
+        shell = f"su --login {user} --command {shlex.quote(f'{first}; exec sleep infinity')}"
         script = ("script", "--quiet", "--flush", "--return", "--command", shell, "/dev/null")
         self.run("systemd-run", "--quiet", "--collect", f"--unit=logon-{uuid.uuid4()}", *script)
         (added,) = wait_until(lambda: self.sessions(user) - before, f"{user} is logged on")
