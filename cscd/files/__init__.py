@@ -18,6 +18,7 @@ From the kernel up; each module uses only those before it:
 `rewrite`     writing the other version, in segments, on several threads
 `room`        whether there is space for a second copy
 `convert`     the protocol for one item
+`flush`       copies on their way to the medium
 `batch`       many items through the protocol together
 `leftover`    what a killed run left behind
 `tree`        reaching directories without following links

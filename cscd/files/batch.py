@@ -1,6 +1,5 @@
 """Many items through the protocol together, so that one wait for the disk serves them all."""
 
-import os
 import threading
 import time
 from collections import deque
@@ -8,19 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from cscd.files import kernel
 from cscd.files.convert import RETIRE_AFTER, SETTLE_AFTER, Item
 from cscd.files.failure import consequence
+from cscd.files.flush import Flush
 from cscd.files.goal import Goal
 from cscd.files.holders import File, holders
 from cscd.files.lease import LeaseWatch
 from cscd.files.outcome import Gone, Holder, LeftAlone, Outcome, Reason, Result
 from cscd.files.rewrite import Rewriter
 
-#: From this many files on, one syncfs(2) costs less than an fsync(2) each.
-_SYNC_TOGETHER: Final = 4
-#: Items that share one wait. More would hold more leases and descriptors for longer, and gain nothing.
+#: Items that share one wait, and their bytes. More would hold more leases and descriptors for longer, and
+#: gain nothing.
 _SLICE: Final = 128
+_SLICE_BYTES: Final = 16 << 20
 #: Seconds for naming who holds the items of a batch.
 _LOOK_AT_MOST: Final = 1.0
 _OPEN: Final = (Reason.OPEN_ELSEWHERE, Reason.OPENED_MEANWHILE)
@@ -60,6 +59,12 @@ class Converter:
     _proc_hangs: bool = False
     _copied: list[_Copied] = field(default_factory=list)
     """The slice at hand."""
+    _copied_bytes: int = 0
+    _flushed: list[_Copied] = field(default_factory=list)
+    """The slice before, on its way to the medium."""
+    _flush: Flush | None = None
+    _exchanged: deque[_Copied] = field(default_factory=deque)
+    """The slice before that, whose old versions are still there; in the order of their exchange."""
 
     def run(self, orders: Sequence[Order]) -> None:
         """Bring each item into the asked state and note its result in its order.
@@ -75,31 +80,36 @@ class Converter:
             self._run_once(orders)
 
     def _run_once(self, orders: Sequence[Order]) -> None:
-        exchanged: list[_Copied] = []
-        try:
-            for start in range(0, len(orders), _SLICE):
-                exchanged = self._run_slice(orders[start : start + _SLICE], exchanged)
-        finally:
-            self._retire(exchanged)
-            self._name_holders(orders)
+        """Take the items through in slices, three of which are under way at a time.
 
-    def _run_slice(self, orders: Sequence[Order], before: list[_Copied]) -> list[_Copied]:
-        """Take a slice of items as far as their exchange, and retire those of the slice before.
-
-        The work on one slice is the moment that the slice before has to wait.
+        One is copied while the one before reaches the medium. The one before that has been exchanged, and
+        the same time is the moment that its old versions have to wait for.
         """
-        self._copied = []
         try:
             for order in orders:
                 self.check()
                 self._copy(order)
-            self.check()
-            self._make_durable()
-            self.check()
-            self._retire(before)
-            return self._commit()
+                if len(self._copied) >= _SLICE or self._copied_bytes >= _SLICE_BYTES:
+                    self._advance()
+            self._advance()  # the last slice has no next one to be copied meanwhile
+            self._advance()
         finally:
             self._abandon()
+            self._retire(len(self._exchanged))
+            self._name_holders(orders)
+
+    def _advance(self) -> None:
+        """Exchange the slice that is durable by now, and send the one just copied to the medium."""
+        self.check()
+        if self._flush:
+            self._await_medium(self._flush)
+            self.check()
+            before = len(self._exchanged)
+            self._commit()
+            self._retire(before)
+        self._flushed, self._copied, self._copied_bytes = self._copied, [], 0
+        # Not before the exchanges: whoever waits for one of them would wait for the journal, too.
+        self._flush = Flush([copied.item.new for copied in self._flushed]) if self._flushed else None
 
     def look(self, orders: Sequence[Order]) -> None:
         """Note in each order what `run` would do with it, and do nothing."""
@@ -124,6 +134,7 @@ class Converter:
             if make:
                 item.copy(make, self.rewriter, check=self.check, count=self.count)
                 self._copied.append(_Copied(order, item))
+                self._copied_bytes += item.size
                 keep = True
             else:
                 order.result = item.result()
@@ -144,33 +155,21 @@ class Converter:
 
     # -- the shared wait -----------------------------------------------------------------------
 
-    def _make_durable(self) -> None:
-        """Wait until all copies are on the medium; a copy that fails is given up, the others go on."""
-        if len(self._copied) >= _SYNC_TOGETHER:
-            try:
-                kernel.sync_filesystem(self._copied[0].item.new)
-            except OSError:
-                pass  # Some file of the filesystem failed, perhaps none of ours: ask each.
-            else:
-                return
-        for copied in list(self._copied):
-            try:
-                os.fsync(copied.item.new)
-            except OSError as error:
-                self._give_up(copied, consequence(error))
-
-    def _give_up(self, copied: _Copied, left: LeftAlone | Gone) -> None:
-        self._leave(copied.order, copied.item, left)
-        self._copied.remove(copied)
-        copied.item.close()
+    def _await_medium(self, flush: Flush) -> None:
+        """Wait until the slice sent to the medium is there; only a copy that fails is given up."""
+        failed = flush.wait()
+        self._flush = None
+        for copied in [copied for copied in self._flushed if copied.item.new in failed]:
+            self._leave(copied.order, copied.item, consequence(failed[copied.item.new]))
+            self._flushed.remove(copied)
+            copied.item.close()
 
     # -- the exchange --------------------------------------------------------------------------
 
-    def _commit(self) -> list[_Copied]:
+    def _commit(self) -> None:
         """Exchange one item after the other, letting each settle while the next are exchanged."""
         settling: deque[_Copied] = deque()
-        settled: list[_Copied] = []
-        for copied in self._copied:
+        for copied in self._flushed:
             try:
                 copied.item.commit()
                 settling.append(copied)
@@ -178,32 +177,36 @@ class Converter:
                 self._leave(copied.order, copied.item, left)
                 copied.item.close()
             while settling and time.monotonic() - settling[0].item.committed_at >= SETTLE_AFTER:
-                self._settle(settling.popleft(), settled)
+                self._settle(settling.popleft())
         while settling:
             _wait_until(settling[0].item.committed_at + SETTLE_AFTER)
-            self._settle(settling.popleft(), settled)
-        return settled
+            self._settle(settling.popleft())
+        self._flushed = []
 
-    def _settle(self, copied: _Copied, settled: list[_Copied]) -> None:
+    def _settle(self, copied: _Copied) -> None:
         try:
             copied.item.settle()
-            settled.append(copied)
+            self._exchanged.append(copied)
         except (LeftAlone, Gone) as left:
             self._leave(copied.order, copied.item, left)
             copied.item.close()
 
     def _abandon(self) -> None:
         """Close what was copied and, after a failure or when cancelled, not exchanged."""
-        for copied in self._copied:
+        if self._flush:
+            self._flush.stop()
+            self._flush = None
+        for copied in (*self._flushed, *self._copied):
             if not copied.item.committed_at:
                 copied.item.close()
+        self._flushed, self._copied, self._copied_bytes = [], [], 0
 
-    def _retire(self, exchanged: list[_Copied]) -> None:
-        """Delete the old versions; the moment between is shared as well."""
-        if exchanged:
-            _wait_until(exchanged[-1].item.committed_at + RETIRE_AFTER)
-        while exchanged:
-            copied = exchanged.pop()
+    def _retire(self, count: int) -> None:
+        """Delete the old versions of the first `count` exchanged; the moment between is shared as well."""
+        if count:
+            _wait_until(self._exchanged[count - 1].item.committed_at + RETIRE_AFTER)
+        for _ in range(count):
+            copied = self._exchanged.popleft()
             try:
                 copied.item.retire()
                 copied.order.result = copied.item.result()

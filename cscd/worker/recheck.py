@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 #: Items and bytes in one task: enough to share the wait for the disk, little enough to keep all busy.
 _BATCH_ITEMS: Final = 512
 _BATCH_BYTES: Final = 32 << 20
+#: Items in the last tasks: each ends with a wait that nothing else of its process fills.
+_LEAST_ITEMS: Final = 64
 #: Directories listed in one task.
 _SCAN_MOST: Final = 8
 #: Items found and not yet converted, from which on no more are sought.
@@ -196,7 +198,7 @@ class Pass:
         return ScanDirectories(tuple(begun))
 
     def _batch(self, crew: Crew) -> ConvertItems:
-        most = max(16, min(_BATCH_ITEMS, -(-len(self._found) // crew.size)))
+        most = max(_LEAST_ITEMS, min(_BATCH_ITEMS, -(-len(self._found) // crew.size)))
         groups: dict[str, list[str]] = {}
         total = 0
         for _ in range(most):
