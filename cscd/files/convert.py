@@ -52,6 +52,7 @@ from cscd.files.version import found_right, made_right, version
 #: O_NOFOLLOW: a symbolic link swapped in leads nowhere. O_NONBLOCK: a FIFO or a lease of somebody
 #: else's cannot stop us. O_NOATIME: looking at an item leaves no trace, and only its owner may ask so.
 OPEN_ITEM: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOATIME | os.O_NOCTTY
+_PERMISSIONS: Final = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
 #: Seconds for which a writer may dawdle between looking the path up and asking for the file, before
 #: `settle` and before `retire`. The kernel needs microseconds; the second covers a preempted process.
 SETTLE_AFTER: Final = 0.001
@@ -163,11 +164,12 @@ class Item:
     def _take_lease(self, goal: Goal) -> LeftAlone | None:
         """Take the lease, or return why it was not granted: an item that is right needs none."""
         try:
-            self._old_lease = Lease(self.old, required=goal.leases_required)
+            self._old_lease = self._watch.take(
+                self.old, required=goal.leases_required, yields=goal.background
+            )
         except LeftAlone as conflict:
             return conflict
         self._background = goal.background
-        self._watch.add(self._old_lease, yields=goal.background)
         return None
 
     def _look(self, goal: Goal) -> Callable[[], Rewrite] | None:
@@ -234,9 +236,14 @@ class Item:
             raise consequence(error) from None
 
     def _create(self) -> int:
-        """Open an unnamed file, or a named one where the filesystem has no unnamed ones."""
+        """Open an unnamed file, or a named one where the filesystem has no unnamed ones.
+
+        Most unnamed ones have their final mode from the start, which saves a call: nobody else can open them.
+        Without the owner's right to write, the kernel would refuse the attributes.
+        """
+        mode = self._status.st_mode & _PERMISSIONS | stat.S_IRUSR | stat.S_IWUSR
         try:
-            return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=self._directory)
+            return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=self._directory)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
                 raise

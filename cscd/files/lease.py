@@ -164,6 +164,14 @@ class LeaseWatch:
         self._thread.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
+    def take(self, fd: int, *, required: bool, yields: bool) -> Lease:
+        """Take the lease on an open file and watch it from the start; raises `LeftAlone` as `Lease` does."""
+        with self._lock:  # whoever comes from now on is answered for after this, with the lease in the set
+            lease = Lease(fd, required=required)
+            lease.yields = yields
+            self._leases.add(lease)
+        return lease
+
     def add(self, lease: Lease, *, yields: bool) -> None:
         """Watch a lease; one that `yields` is given up the moment somebody else opens the file."""
         lease.yields = yields

@@ -125,20 +125,22 @@ class Metadata(NamedTuple):
         return bool((kernel.inode_flags(fd) ^ self.flags) & kernel.FLAGS_KEPT)
 
     def _give(self, fd: int, status: os.stat_result) -> None:
-        if status.st_gid != self.gid or status.st_uid != self.uid:
+        foreign = status.st_gid != self.gid or status.st_uid != self.uid
+        if foreign:
             os.fchown(fd, self.uid, self.gid)
-        self._give_attributes(fd)
-        os.fchmod(fd, stat.S_IMODE(self.mode))
+        if self._give_attributes(fd) or foreign or status.st_mode != self.mode:
+            os.fchmod(fd, stat.S_IMODE(self.mode))
         os.utime(fd, ns=(self.atime_ns, self.mtime_ns))
 
-    def _give_attributes(self, fd: int) -> None:
-        """Copy attributes and ACLs, and remove what the directory's defaults gave the new file."""
+    def _give_attributes(self, fd: int) -> bool:
+        """Copy attributes and ACLs, and remove what the directory's defaults gave; False if all was there."""
         present = _attributes(fd)
         if present == self.attributes:
-            return
+            return False
         for name in present.keys() - self.attributes.keys():
             os.removexattr(fd, name)
         # ACLs last: one that takes the owner's right to write away would stop the others.
         for name in sorted(self.attributes, key=lambda name: name.startswith("system.")):
             if present.get(name) != self.attributes[name]:
                 os.setxattr(fd, name, self.attributes[name])
+        return True

@@ -137,6 +137,19 @@ def test_somebody_who_came_before_the_watch_is_not_forgotten(item: Path) -> None
         assert lease.yielded
 
 
+def test_a_lease_taken_by_the_watch_is_watched_from_the_start(item: Path) -> None:
+    """Nobody can come between the two; a lease that is refused leaves nothing behind."""
+    with LeaseWatch() as watch:
+        lease = watch.take(opened(item), required=True, yields=True)
+        with openers.holding(item):
+            assert lease.yielded
+            assert not watch.keep(lease)
+            with pytest.raises(LeftAlone) as left:
+                watch.take(lease.fd, required=True, yields=True)
+        assert left.value.reason is Reason.OPEN_ELSEWHERE
+        assert watch.take(lease.fd, required=True, yields=False).whole
+
+
 def test_a_late_signal_does_not_end_the_process(item: Path) -> None:
     """SIGIO's default would; after a watch it has a handler."""
 
