@@ -7,7 +7,6 @@ finds it so looks into every item once.
 import contextlib
 import os
 import sqlite3
-import urllib.parse
 from array import array
 from collections.abc import Iterable
 from types import TracebackType
@@ -53,6 +52,8 @@ class Index:
 
     def _open_to_read(self) -> sqlite3.Connection:
         """Open the database as it is, or an empty one in memory if there is none; what is learned is lost."""
+        import urllib.parse  # noqa: PLC0415 - only a dry run needs it, and it takes its time to load
+
         with contextlib.suppress(sqlite3.DatabaseError):
             uri = f"file:{urllib.parse.quote(os.fsencode(self._path))}?mode=ro"
             database = sqlite3.connect(uri, uri=True, isolation_level=None)
