@@ -28,7 +28,6 @@ metadata. A leftover second name is dealt with by `cscd.files.leftover`.
 """
 
 import contextlib
-import errno
 import os
 import stat
 import time
@@ -46,13 +45,12 @@ from cscd.files.outcome import LeftAlone, Outcome, Reason, Result, Seen
 from cscd.files.rewrite import SEGMENT, Decryption, Encryption, Rewrite, Rewriter
 from cscd.files.room import check_room
 from cscd.files.swap import Pair
-from cscd.files.temporary import create_newborn
+from cscd.files.temporary import create
 from cscd.files.version import found_right, made_right, version
 
 #: O_NOFOLLOW: a symbolic link swapped in leads nowhere. O_NONBLOCK: a FIFO or a lease of somebody
 #: else's cannot stop us. O_NOATIME: looking at an item leaves no trace, and only its owner may ask so.
 OPEN_ITEM: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOATIME | os.O_NOCTTY
-_PERMISSIONS: Final = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
 #: Seconds for which a writer may dawdle between looking the path up and asking for the file, before
 #: `settle` and before `retire`. The kernel needs microseconds; the second covers a preempted process.
 SETTLE_AFTER: Final = 0.001
@@ -222,7 +220,7 @@ class Item:
             rewrite = make()
             large = rewrite.segments > 1
             check_room(self.old, rewrite.new_size)
-            self.new = self._create()
+            self._newborn, self.new = create(self._directory, self._status.st_mode)
             fresh = os.fstat(self.new)
             self._new_inode, self._new_size = fresh.st_ino, rewrite.new_size
             self._metadata.give_flags(self.new)
@@ -234,21 +232,6 @@ class Item:
             raise LeftAlone(Reason.DAMAGED, detail=str(error)) from None
         except OSError as error:
             raise consequence(error) from None
-
-    def _create(self) -> int:
-        """Open an unnamed file, or a named one where the filesystem has no unnamed ones.
-
-        Most unnamed ones have their final mode from the start, which saves a call: nobody else can open them.
-        Without the owner's right to write, the kernel would refuse the attributes.
-        """
-        mode = self._status.st_mode & _PERMISSIONS | stat.S_IRUSR | stat.S_IWUSR
-        try:
-            return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=self._directory)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
-                raise
-        self._newborn, fd = create_newborn(self._directory)
-        return fd
 
     # -- commit, settle, retire ------------------------------------------------------------------
 

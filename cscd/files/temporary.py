@@ -15,14 +15,17 @@ Where the filesystem has no unnamed files (O_TMPFILE), the new version has a nam
     .cscd-new-<its own inode>        (16 hexadecimal digits; random ones as long as it is empty)
 """
 
+import errno
 import os
 import re
 import secrets
+import stat
 from dataclasses import dataclass
 from typing import Final
 
 #: The beginning of all names that we make.
 PREFIX: Final = ".cscd-"
+_PERMISSIONS: Final = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
 _NEWBORN: Final = f"{PREFIX}new-"
 _PATTERN: Final = re.compile(r"\.cscd-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})")
 _NEWBORN_PATTERN: Final = re.compile(_NEWBORN + "([0-9a-f]{16})")
@@ -40,6 +43,22 @@ def is_second(name: str, status: os.stat_result) -> bool:
     if says is None:
         return is_newborn(name, status)
     return status.st_ino in (says.old_inode, says.new_inode)
+
+
+def create(directory: int, mode: int) -> tuple[str, int]:
+    """Create a new version, unnamed, or named where the filesystem has no unnamed files.
+
+    Returns the name, "" if it has none, and the descriptor. Most unnamed ones have their final mode from the
+    start, which saves a call: nobody else can open them. Without the owner's right to write, the kernel would
+    refuse to set attributes.
+    """
+    mode = mode & _PERMISSIONS | stat.S_IRUSR | stat.S_IWUSR
+    try:
+        return "", os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=directory)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+            raise
+    return create_newborn(directory)
 
 
 def create_newborn(directory: int) -> tuple[str, int]:
