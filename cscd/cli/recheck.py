@@ -24,6 +24,7 @@ from cscd.keys import StateDirectory
 from cscd.keys.directory import default_path
 from cscd.worker.recheck import Options, Pass
 from cscd.worker.selection import Selection
+from cscd.worker.spared import Spared, spared
 
 DEFAULT_RETRY: Final = "30s"
 
@@ -156,8 +157,8 @@ def _passes(arguments: argparse.Namespace, terminal: Terminal, interrupts: Inter
         goal = keys.goal(
             state, background=arguments.background, leases_required=arguments.leases == "required"
         )
-        spared: list[trees.Spared] = [*keys.files, *([directory] if directory else [])]
-        work = _Work(arguments, goal, path, spared, terminal, interrupts)
+        needed: list[Spared] = [*keys.files, *([directory] if directory else [])]
+        work = _Work(arguments, goal, path, needed, terminal, interrupts)
         return Whole(state, arguments.dry_run, tuple(work.on(tree) for tree in opened))
 
 
@@ -193,14 +194,14 @@ class _Work:
         arguments: argparse.Namespace,
         goal: Goal,
         state_directory: str,
-        spared: Sequence[trees.Spared],
+        needed: Sequence[Spared],
         terminal: Terminal,
         interrupts: Interrupts,
     ) -> None:
         self._arguments = arguments
         self._goal = goal
         self._state_directory = state_directory
-        self._spared = spared
+        self._needed = needed
         self._terminal = terminal
         self._interrupts = interrupts
 
@@ -229,7 +230,7 @@ class _Work:
     def _options(self, tree: Tree) -> Options:
         arguments = self._arguments
         return Options(
-            Selection(arguments.include, arguments.exclude, trees.spared(tree, self._spared)),
+            Selection(arguments.include, arguments.exclude, spared(tree, self._needed)),
             self._state_directory,
             arguments.retry_for,
             arguments.dry_run,

@@ -88,6 +88,10 @@ class Crew:
         """How many there are."""
         return len(self._members)
 
+    def tasks(self) -> Iterator[Task]:
+        """Yield what is being worked on."""
+        return (member.task for member in self._members if member.task)
+
     def free(self) -> list[Member]:
         """Return those that have nothing to do."""
         return [member for member in self._members if not member.task]

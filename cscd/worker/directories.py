@@ -1,10 +1,12 @@
 """The directories of a pass from their listing to the last of their items, and what the index learns."""
 
 from array import array
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from cscd.files.outcome import Seen
+from cscd.files.outcome import LeftAlone, Seen
 from cscd.worker.index import Index
 from cscd.worker.record import Record
 from cscd.worker.scan import Listing
@@ -46,6 +48,8 @@ class Directories:
         self._index = index
         self._open: dict[str, _Directory] = {}
         self._met: array[int] = array("Q")
+        self._learned: dict[str, _Directory] = {}
+        """What became right in directories that were not listed."""
 
     def open(self, path: str, inode: int) -> bytes:
         """Begin a directory and return its record in the index."""
@@ -83,16 +87,29 @@ class Directories:
             directory.add(seen)
         self._close_if_done(path, directory)
 
+    def learn(self, path: str, seen: Seen) -> None:
+        """Note an item that is right and that no listing told of."""
+        self._learned.setdefault(path, _Directory(0)).add(seen)
+
     def drop(self, path: str) -> int | None:
         """Forget a directory that could not be listed; returns its inode, None if it was not at work."""
         directory = self._open.pop(path, None)
         return directory.inode if directory else None
 
-    def finish(self, *, whole: bool) -> None:
-        """Write down what is known of the rest; after a whole walk, forget directories that are no more."""
+    def finish(self, inode: Callable[[str], int], *, whole: bool) -> None:
+        """Write down what is known of the rest; after a whole walk, forget directories that are no more.
+
+        `inode` returns the number of a directory given by its path; it raises OSError and `LeftAlone`.
+        """
         for path, directory in list(self._open.items()):
             if directory.listed:
                 self._close(path, directory)
+        for path, directory in self._learned.items():
+            with suppress(OSError, LeftAlone):  # it is gone
+                directory.inode = inode(path)
+                known = Record.unpack(self._index.record(directory.inode))
+                known.update(directory.record())
+                self._index.remember(directory.inode, known.pack())
         if whole:
             self._index.forget_all_but(self._met)
 

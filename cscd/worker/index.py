@@ -37,12 +37,17 @@ class Index:
         name = f"index-{_filesystem_id(tree.fd):x}-{tree.inode:x}.db"
         self._path = os.path.join(state_directory, name)
         self._state = f"{goal.state} {goal.key_id}" if goal.state is State.ENCRYPTED else goal.state.value
+        self.lost = ""
+        """Why a new one had to be made: missing, damaged or another_version; "" if it had not."""
         self._database = self._open_to_read() if looking else self._open()
 
     def _open(self) -> sqlite3.Connection:
         """Open the database, or a new one in its place, or one in memory where the disk has no room."""
+        if not os.path.exists(self._path):
+            self.lost = "missing"
         with contextlib.suppress(sqlite3.DatabaseError):
             return self._connect(self._path)
+        self.lost = self.lost or "damaged"
         for name in (self._path, f"{self._path}-journal"):
             with contextlib.suppress(OSError):
                 os.unlink(name)
@@ -69,6 +74,7 @@ class Index:
             database.execute("PRAGMA synchronous = OFF")
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version != _VERSION:
+                self.lost = self.lost or ("another_version" if version else "damaged")
                 database.executescript(f"DROP TABLE IF EXISTS directory; {_SCHEMA}")
             database.execute("SELECT count(*) FROM directory WHERE inode = 0").fetchone()
             database.execute("BEGIN IMMEDIATE")

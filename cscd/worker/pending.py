@@ -4,21 +4,32 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from math import inf
 from typing import Final
 
 from cscd.files.outcome import Result
+from cscd.worker.places import Place
 
 #: More than anybody's open files. Beyond it items are reported and left to the next pass.
 MOST: Final = 10_000
-#: Seconds until the first try after an item was found open, the factor from try to try, the longest wait.
-_FIRST_WAIT: Final = 0.5
+#: The factor from wait to wait.
 _FACTOR: Final = 2.0
-_LONGEST: Final = 30.0
 #: Seconds after its holder closed it; the kernel announces a close a little before it is complete.
 _AFTER_CLOSE: Final = 0.005
 
-#: Directory relative to the root, and name in it.
-Place = tuple[str, str]
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait between two tries, in seconds; each wait is twice as long as the one before."""
+
+    first: float = 0.5
+    longest: float = 30.0
+    jitter: float = 0.5
+    """The share of each wait that chance may take off: items that met the same obstacle part that way."""
+
+    def spread(self, wait: float) -> float:
+        """Return a wait with chance in it."""
+        return wait * random.uniform(1.0 - self.jitter, 1.0)  # noqa: S311 - spreads load only
 
 
 @dataclass(slots=True)
@@ -31,12 +42,16 @@ class Pending:
     """Seconds to the next try, should this one fail."""
     due: float
     """Monotonic time of the next try; infinite while it is being tried."""
+    since: float
+    """Monotonic time of the first try."""
+    tries: int = 0
 
 
 class PendingItems:
-    """The items of a pass that are waiting for another try."""
+    """Items of one tree that are waiting for another try."""
 
-    def __init__(self) -> None:
+    def __init__(self, backoff: Backoff | None = None) -> None:
+        self._backoff = backoff or Backoff()
         self._items: dict[Place, Pending] = {}
         self._queue: list[tuple[float, Place]] = []
         """A heap of due times. Entries whose time is not the item's any more are stale and skipped."""
@@ -46,6 +61,10 @@ class PendingItems:
 
     def __contains__(self, place: Place) -> bool:
         return place in self._items
+
+    def get(self, place: Place) -> Pending | None:
+        """Return what is known of an item, None if it is not waiting."""
+        return self._items.get(place)
 
     def items(self) -> Iterator[tuple[Place, Pending]]:
         """Yield all that are waiting."""
@@ -57,11 +76,11 @@ class PendingItems:
         if item is None:
             if len(self._items) >= MOST:
                 return False
-            item = self._items[place] = Pending(result, _FIRST_WAIT, 0.0)
+            item = self._items[place] = Pending(result, self._backoff.first, 0.0, now)
         item.result = result
-        # Jitter keeps the tries of items that met the same obstacle from coming all at once.
-        self._schedule(place, item, now + item.wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load only
-        item.wait = min(item.wait * _FACTOR, _LONGEST)
+        item.tries += 1
+        self._schedule(place, item, now + self._backoff.spread(item.wait))
+        item.wait = min(item.wait * _FACTOR, self._backoff.longest)
         return True
 
     def drop(self, place: Place) -> None:
@@ -71,9 +90,12 @@ class PendingItems:
     def closed(self, place: Place, now: float) -> None:
         """Try an item at once: somebody has closed it. Should that be too early, soon after again."""
         item = self._items.get(place)
-        if item and item.due > now + _AFTER_CLOSE:
-            item.wait = _AFTER_CLOSE
-            self._schedule(place, item, now + _AFTER_CLOSE)
+        if item is None:
+            return
+        if item.wait > self._backoff.first:
+            item.wait = _AFTER_CLOSE  # else it was closed a moment ago, and is closed again and again
+        if item.due > now + item.wait and item.due != inf:
+            self._schedule(place, item, now + item.wait)
 
     def take_due(self, now: float) -> list[tuple[Place, int]]:
         """Return the places and sizes of the items whose time has come; they wait for `put` or `drop`."""
@@ -82,13 +104,13 @@ class PendingItems:
             at, place = heappop(self._queue)
             item = self._items.get(place)
             if item and item.due == at:
-                item.due = float("inf")
+                item.due = inf
                 due.append((place, item.result.size))
         return due
 
     def take_all(self) -> list[tuple[Place, int]]:
         """Return the places and sizes of all that wait, for a last try."""
-        return self.take_due(float("inf"))
+        return self.take_due(inf)
 
     def next_due(self) -> float | None:
         """Return the monotonic time of the next try, None if nothing waits."""

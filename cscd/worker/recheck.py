@@ -1,30 +1,30 @@
 """One pass over one tree: find the items, have those that differ converted, come back to the rest.
 
 This process lists nothing and converts nothing itself. It keeps what is still to do, hands it to the
-converter processes, and counts what they answer. What it keeps is bounded: directories are walked depth
-first, a large directory is listed slice by slice, and items found are converted before more are sought.
+converter processes, and counts what they answer. What it keeps is bounded.
 """
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from mmap import mmap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cscd.errors import WorkersDiedError
 from cscd.files import kernel
 from cscd.files.goal import Goal
-from cscd.files.outcome import Lasting, Outcome, Reason, Result
+from cscd.files.outcome import Lasting, LeftAlone, Outcome, Reason, Result
 from cscd.files.tree import Tree
+from cscd.worker.agenda import Agenda
 from cscd.worker.converter import Assignment
 from cscd.worker.crew import Crew, Member
 from cscd.worker.directories import Directories
 from cscd.worker.index import Index
 from cscd.worker.lock import only_pass
 from cscd.worker.pending import PendingItems
+from cscd.worker.places import WHOLE, Place, Places
 from cscd.worker.scan import Listing
 from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally, join
@@ -42,15 +42,6 @@ from cscd.worker.tasks import (
 if TYPE_CHECKING:
     from cscd.worker.closing import ClosingFiles
 
-#: Items and bytes in one task: enough to share the wait for the disk, little enough to keep all busy.
-_BATCH_ITEMS: Final = 512
-_BATCH_BYTES: Final = 32 << 20
-#: Items in the last tasks: each ends with a wait that nothing else of its process fills.
-_LEAST_ITEMS: Final = 64
-#: Directories listed in one task.
-_SCAN_MOST: Final = 8
-#: Items found and not yet converted, from which on no more are sought.
-_ENOUGH_FOUND: Final = 4096
 #: Seconds between two looks at the clock, the stop request and the progress.
 _TICK: Final = 0.1
 
@@ -71,6 +62,10 @@ class Options:
     an item waits for a processor. No more than four, for each takes 12 MiB."""
     threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     """Threads on one large file."""
+    places: Places = WHOLE
+    """What to look at."""
+    leave_quickly: bool = False
+    """Once stopped, do not wait until the exchanges have reached the medium; items are whole either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +85,52 @@ class Waiting:
 Watcher = Callable[[Tally, Waiting | None], None]
 
 
+#: Told the directory and name of each item that is left alone or has been dealt with, and what came of it.
+#: Of items that were left alone without a look inside, only the first of each directory are told.
+Listener = Callable[[str, str, Result], None]
+
+
+class Inbox(Protocol):
+    """Where hints come from while a pass is at work."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when there is something to take."""
+
+    def take(self) -> Places:
+        """Return what has come, without waiting; nothing of it is forgotten from then on."""
+
+
 class Pass:
     """One pass over one tree."""
 
-    def __init__(self, tree: Tree, goal: Goal, options: Options, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        goal: Goal,
+        options: Options,
+        watcher: Watcher,
+        *,
+        stop: mmap | None = None,
+        inbox: Inbox | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        """Prepare; nothing happens before `run`.
+
+        `stop` is a byte shared with whoever may stop the pass: not zero means stop.
+        """
         self._tree = tree
         self._goal = goal
         self._options = options
         self._watcher = watcher
-        self._stop = mmap(-1, 1)
+        self._stop = stop or mmap(-1, 1)
+        self._inbox = inbox
+        self._listener = listener
         self.tally = Tally()
-        self._to_scan: list[tuple[str, int]] = [("", tree.inode)]
-        """A stack of directories: depth first keeps it short."""
-        self._to_continue: deque[tuple[Member, str]] = deque()
-        self._found: deque[tuple[str, str, int]] = deque()
-        """Directory, name and size of the items to be looked at."""
+        self.index_lost = ""
+        """Why the index had to be made anew: missing, damaged or another_version; "" if it had not."""
+        self._agenda = Agenda(looking=options.looking)
         self._pending = PendingItems()
-        self._lost: set[tuple[str, str]] = set()
+        self._lost: set[Place] = set()
         """Items in the hands of a converter process that died: tried once more, then given up."""
         self._dropped = False
         """Some item found was not dealt with."""
@@ -130,16 +154,17 @@ class Pass:
         """
         options = self._options
         with ExitStack() as stack:
-            if not options.looking:
-                stack.enter_context(only_pass(options.state_directory, self._tree))
+            known = options.looking or stack.enter_context(only_pass(options.state_directory, self._tree))
             index = stack.enter_context(
                 Index(options.state_directory, self._tree, self._goal, looking=options.looking)
             )
+            self.index_lost = index.lost if known else ""
             directories = Directories(index)
             assignment = Assignment(self._tree, self._goal, options.selection, options.threads, self._stop)
             crew = Crew(assignment, options.processes)
             stack.callback(crew.end)
             try:
+                self._take_in(options.places)
                 self._work(crew, directories)
                 if self._pending and options.retry_for:
                     self._retry(crew, directories)
@@ -149,76 +174,53 @@ class Pass:
                 self._make_durable()
         return self.tally
 
+    def _take_in(self, places: Places) -> None:
+        """Look at these places: subtrees in their turn, items before anything else."""
+        for path in places.subtrees:
+            with suppress(OSError, LeftAlone):  # gone, or no directory any more
+                self._agenda.scan([(path, self._inode(path))])
+        for place in places.items:
+            if self._options.selection.covers(*place, self._tree) and self._agenda.hurry(place):
+                self.tally.found += place not in self._pending
+
+    def _inode(self, path: str) -> int:
+        fd = self._tree.directory(path)
+        try:
+            return os.fstat(fd).st_ino
+        finally:
+            os.close(fd)
+
     def _make_durable(self) -> None:
         """Wait for the exchanges to reach the medium, also those of a killed pass that we found done."""
-        if self.tally.found and not self._options.looking:
+        hurried = self.stopped and self._options.leave_quickly
+        if self.tally.found and not self._options.looking and not hurried:
             kernel.sync_filesystem(self._tree.fd)
 
     def _work(self, crew: Crew, directories: Directories) -> None:
         """Hand out and count until nothing is left that could be done now."""
         while True:
+            if self._inbox:
+                self._take_in(self._inbox.take())
             self._hand_out(crew, directories)
             if not crew.busy:
                 return
-            self._take_answers(crew, directories, _TICK, [])
+            self._take_answers(crew, directories, _TICK, [self._inbox.fileno()] if self._inbox else [])
             self._watcher(self.tally, None)
-
-    # -- handing out ---------------------------------------------------------------------------
 
     def _hand_out(self, crew: Crew, directories: Directories) -> None:
         if self.stopped:
             self._drop_all()
             return
         for member in crew.free():
-            task = self._next_task(crew, member, directories)
+            task = self._agenda.next_task(crew, member, directories)
             if task:
                 member.give(task)
 
-    def _next_task(self, crew: Crew, member: Member, directories: Directories) -> Task | None:
-        """Choose: a full batch first, then the walk, then what is left to convert."""
-        if len(self._found) >= _BATCH_ITEMS:
-            return self._batch(crew)
-        if len(self._found) < _ENOUGH_FOUND:
-            if self._to_scan:
-                return self._scan(crew, directories)
-            for place, (whose, path) in enumerate(self._to_continue):
-                if whose is member:
-                    del self._to_continue[place]
-                    return ContinueScan(path)
-        return self._batch(crew) if self._found else None
-
-    def _scan(self, crew: Crew, directories: Directories) -> ScanDirectories:
-        share = len(self._to_scan) // (2 * crew.size)
-        begun = []
-        for _ in range(max(1, min(share, _SCAN_MOST))):
-            path, inode = self._to_scan.pop()
-            if path in directories:
-                continue  # readdir(3) has told of it twice
-            begun.append((path, directories.open(path, inode)))
-        return ScanDirectories(tuple(begun))
-
-    def _batch(self, crew: Crew) -> ConvertItems:
-        most = max(_LEAST_ITEMS, min(_BATCH_ITEMS, -(-len(self._found) // crew.size)))
-        groups: dict[str, list[str]] = {}
-        total = 0
-        for _ in range(most):
-            if not self._found or (total and total + self._found[0][2] > _BATCH_BYTES):
-                break
-            path, name, size = self._found.popleft()
-            groups.setdefault(path, []).append(name)
-            total += size
-        return ConvertItems(
-            tuple((path, tuple(names)) for path, names in groups.items()), self._options.looking
-        )
-
     def _drop_all(self) -> None:
         """Forget what has not been begun; the tally says so."""
-        self.tally.untouched += sum((path, name) not in self._pending for path, name, _ in self._found)
-        self._cut = self._cut or bool(self._to_scan or self._to_continue)
-        self._dropped = self._dropped or self._cut or bool(self._found)
-        self._to_scan.clear()
-        self._to_continue.clear()
-        self._found.clear()
+        self._cut = self._cut or self._agenda.walking
+        self._dropped = self._dropped or self._cut or self._agenda.looking
+        self.tally.untouched += self._agenda.drop(lambda place: place not in self._pending)
 
     # -- counting ------------------------------------------------------------------------------
 
@@ -236,8 +238,7 @@ class Pass:
         if answer is None:
             self._count_death(task, directories)
         elif isinstance(task, ConvertItems) and isinstance(answer, Converted):
-            places = [(path, name) for path, names in task.groups for name in names]
-            for place, result in zip(places, answer.results, strict=True):
+            for place, result in zip(task.places(), answer.results, strict=True):
                 self._count_item(place, result, directories)
         elif isinstance(answer, Converted) or isinstance(task, ConvertItems):
             raise TypeError(f"{type(answer).__name__} does not answer {type(task).__name__}")
@@ -252,12 +253,12 @@ class Pass:
         if isinstance(listing, NotListed):
             directories.drop(path)
             if listing.reason:
-                self.tally.leave(path or ".", Result(Outcome.LEFT, listing.reason, listing.errno))
+                self._leave(*os.path.split(path), Result(Outcome.LEFT, listing.reason, listing.errno))
             return
         self._count_slice(path, listing)
         directories.listed(path, listing)
         if listing.more:
-            self._to_continue.append((member, path))
+            self._agenda.resume(member, path)
         else:
             self.tally.directories += 1
 
@@ -267,31 +268,48 @@ class Pass:
         tally.right_bytes += listing.right_bytes
         for name, reason in listing.left_first:
             listing.left[reason] -= 1
-            tally.leave(join(path, name), Result(Outcome.LEFT, reason))
+            self._leave(path, name, Result(Outcome.LEFT, reason))
         tally.left += listing.left
-        self._to_scan += [(join(path, name), inode) for name, inode in listing.subdirectories]
-        self._found += [(path, name, size) for name, size in listing.candidates]
+        self._agenda.scan((join(path, name), inode) for name, inode in listing.subdirectories)
+        self._agenda.look((path, name, size) for name, size in listing.candidates)
         tally.found += len(listing.candidates)
         tally.found_bytes += sum(size for _, size in listing.candidates)
 
-    def _count_item(self, place: tuple[str, str], result: Result | None, directories: Directories) -> None:
+    def _leave(self, directory: str, name: str, result: Result) -> None:
+        """Count what is left alone without having been tried."""
+        self.tally.leave(join(directory, name) or ".", result)
+        if self._listener:
+            self._listener(directory, name, result)
+
+    def _count_item(self, place: Place, result: Result | None, directories: Directories) -> None:
         """Count what became of one item, or have it wait for another try."""
         path, name = place
+        listed = not self._agenda.answered(place) or place in self._pending
         if result is None:
             self.tally.untouched += 1
             self._dropped = True
-        elif self._waits(place, result):
-            return  # its directory stays open until it has been dealt with
         else:
-            self._pending.drop(place)
-            self.tally.waiting = len(self._pending)
-            self.tally.finished += 1
-            self.tally.add(path, name, result)
-            if result.outcome is Outcome.CLEANED and result.detail:
-                self._found.append((path, result.detail, 0))  # it has its old version back: look again
-                self.tally.found += 1
-                directories.more(path)
-        directories.done(path, result.seen if result else None)
+            if self._listener:
+                self._listener(path, name, result)
+            if self._waits(place, result):
+                return  # its directory stays open until it has been dealt with
+            self._count_done(place, result, directories)
+        seen = result.seen if result else None
+        if listed:
+            directories.done(path, seen)
+        elif seen:
+            directories.learn(path, seen)
+
+    def _count_done(self, place: Place, result: Result, directories: Directories) -> None:
+        path, name = place
+        self._pending.drop(place)
+        self.tally.waiting = len(self._pending)
+        self.tally.finished += 1
+        self.tally.add(path, name, result)
+        if result.outcome is Outcome.CLEANED and result.detail:
+            self._agenda.look([(path, result.detail, 0)])  # it has its old version back: look again
+            self.tally.found += 1
+            directories.more(path)
 
     def _waits(self, place: tuple[str, str], result: Result) -> bool:
         """Queue an item for another try if that can help and is wanted."""
@@ -309,17 +327,16 @@ class Pass:
                 inode = directories.drop(path)
                 if isinstance(task, ScanDirectories) and inode is not None and (path, "") not in self._lost:
                     self._lost.add((path, ""))
-                    self._to_scan.append((path, inode))
+                    self._agenda.scan([(path, inode)])
                 else:
-                    self.tally.leave(path or ".", _DIED)
+                    self._leave(*os.path.split(path), _DIED)
             return
-        for path, names in task.groups:
-            for name in names:
-                if (path, name) in self._lost:
-                    self._count_item((path, name), _DIED, directories)
-                else:
-                    self._lost.add((path, name))
-                    self._found.append((path, name, _BATCH_BYTES))  # alone in its batch this time
+        for place in task.places():
+            if place in self._lost:
+                self._count_item(place, _DIED, directories)
+            else:
+                self._lost.add(place)
+                self._agenda.look_alone(place)
 
     # -- coming back ---------------------------------------------------------------------------
 
@@ -338,10 +355,10 @@ class Pass:
                     self._pending.closed(place, now)
                 due = self._pending.take_due(now)
                 closing.expect(place for place, _ in due)
-                self._found += [(*place, size) for place, size in due]
+                self._agenda.look((*place, size) for place, size in due)
                 self._work(crew, directories)
         if not self.stopped:  # a last try, whatever the timers say
-            self._found += [(*place, size) for place, size in self._pending.take_all()]
+            self._agenda.look((*place, size) for place, size in self._pending.take_all())
             self._work(crew, directories)
 
     def _wait(self, crew: Crew, closing: "ClosingFiles", directories: Directories, until: float) -> None:
@@ -358,9 +375,10 @@ class Pass:
             tally.finished += 1
             tally.leave(join(path, name), item.result)
         tally.waiting = 0
-        tally.walked = not self._cut and not self._to_scan and not self._to_continue
+        tally.walked = not self._cut and not self._agenda.walking
         tally.complete = tally.walked and not self._dropped
-        directories.finish(whole=tally.walked and self._options.selection.everything)
+        whole = tally.walked and self._options.places.whole and self._options.selection.everything
+        directories.finish(self._inode, whole=whole)
 
 
 _DIED: Final = Result(Outcome.LEFT, Reason.IO_ERROR, detail="the process that worked on it died")

@@ -64,6 +64,17 @@ class Record:
             and self.sizes[at] == size
         )
 
+    def update(self, other: "Record") -> None:
+        """Take over what another record knows; it is the newer one."""
+        for inode, ctime, size in zip(other.inodes, other.ctimes, other.sizes, strict=True):
+            at = bisect_left(self.inodes, inode)
+            if at < len(self.inodes) and self.inodes[at] == inode:
+                self.ctimes[at], self.sizes[at] = ctime, size
+            else:
+                self.inodes.insert(at, inode)
+                self.ctimes.insert(at, ctime)
+                self.sizes.insert(at, size)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):
             return NotImplemented

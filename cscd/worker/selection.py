@@ -6,9 +6,12 @@ as in a shell. A file is an item if it matches an include pattern (or there is n
 pattern. A directory that an exclude pattern matches is not entered.
 """
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from typing import Final
+
+from cscd.files.tree import Tree
 
 _WILD: Final = re.compile(r"\*\*/?|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
@@ -91,6 +94,25 @@ class Selection:
         if self._exclude and self._exclude.match(path, name):
             return False
         return self._include is None or self._include.match(path, name)
+
+    def covers(self, directory: str, name: str, tree: Tree) -> bool:
+        """Whether a walk of the tree would come to a file of this name, and take it for an item."""
+        above = ""
+        for step in directory.split("/") if directory else ():
+            if not self.enters(above, step):
+                return False
+            above = f"{above}/{step}" if above else step
+            if self.spared and self._is_spared(above, tree):
+                return False
+        return self.takes(directory, name) and not (
+            self.spared and self._is_spared(os.path.join(directory, name), tree)
+        )
+
+    def _is_spared(self, path: str, tree: Tree) -> bool:
+        try:
+            return os.stat(path, dir_fd=tree.fd, follow_symlinks=False).st_ino in self.spared
+        except OSError:
+            return False  # then there is nothing to spare either
 
     def enters(self, directory: str, name: str) -> bool:
         """Whether a subdirectory is walked."""

@@ -1,5 +1,6 @@
 """What the pass and its converter processes say to each other, each message pickled over one pipe."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cscd.files.outcome import Reason, Result
@@ -29,6 +30,10 @@ class ConvertItems:
     """Directories, relative to the root, each with the names of items in it."""
     looking: bool = False
     """Only look and say what would be done."""
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """Yield the directory and name of each, in the order of the answer's results."""
+        return ((path, name) for path, names in self.groups for name in names)
 
 
 Task = ScanDirectories | ContinueScan | ConvertItems
