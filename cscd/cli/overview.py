@@ -142,24 +142,21 @@ class Overview:
         """Say what a pass does, and how far it is, with a bar."""
         yield from self._text(
             "Now",
-            f"{_verb(running.goal)}: {_why(running.trigger)}, for {self._since(running.began)}",
+            f"{_verb(running.goal)} ({_why(running.trigger)}), for {self._since(running.began)}",
             indent=2,
         )
         part = _part(running)
-        size = f"{quantities.size(running.bytes)} of {quantities.size(running.found_bytes)}"
-        facts = [f"{running.items:,} of {quantities.items(running.found)}", size]
         elapsed = self._status.time - running.began
+        left = ""
         if part >= _ENOUGH and elapsed >= 1:
-            facts.append(f"{quantities.seconds(elapsed * (1 - part) / part)} left")
-        if running.waiting:
-            facts.append(f"{running.waiting:,} to be tried again")
-        bar = f"[{'#' * int(part * _BAR):.<{_BAR}}] {int(part * 100):>3} %"
-        before = " " * (_INDENT + _LABEL)
-        if self._columns >= len(before) + len(bar) + 2 + width(", ".join(facts)):
-            yield f"{before}{bar}  {', '.join(facts)}"
-        else:
-            yield f"{before}{bar}"
-            yield from self._text("", ", ".join(facts), indent=_INDENT)
+            left = f", {quantities.seconds(elapsed * (1 - part) / part)} left"
+        yield from self._text(
+            "", f"[{'#' * int(part * _BAR):.<{_BAR}}] {int(part * 100)} %{left}", indent=_INDENT
+        )
+        size = f"{quantities.size(running.bytes)} of {quantities.size(running.found_bytes)}"
+        waiting = f", {running.waiting:,} to be tried again" if running.waiting else ""
+        counts = f"{running.items:,} of {quantities.items(running.found)}, {size}{waiting}"
+        yield from self._text("", counts, indent=_INDENT)
 
     def _reasons(
         self, label: str, meaning: str, reasons: Sequence[Reasons], stuck: Sequence[StuckItem]
@@ -211,8 +208,9 @@ class Overview:
                 why = f" ({spoken(root.reason)})" if root.reason else ""
                 path = fitted(shown(root.path.path), max(16, self._columns - _INDENT - _LABEL))
                 yield from self._text("Directory", f"{path}: {what}{why}", Style.YELLOW, indent=_INDENT)
-        if _WORKER[user.worker]:
-            yield from self._text("Worker", _WORKER[user.worker], Style.RED, indent=_INDENT)
+        if about := _WORKER[user.worker]:
+            styles = [] if user.worker == "starting" else [Style.RED]
+            yield from self._text("Worker", about, *styles, indent=_INDENT)
         if user.key == "locked":
             yield from self._text(
                 "Key", f"{user.key_id}, locked: it encrypts, but opens nothing", indent=_INDENT

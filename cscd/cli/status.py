@@ -27,9 +27,9 @@ Says how the service is, and for each user how many items are in the state of th
 who holds them and when they are tried again. An ordinary user sees what is theirs, root sees everybody.
 """
 
-# Control sequences of xterm(1), which every terminal of today understands.
-_OTHER_SCREEN: Final = "\x1b[?1049h"
-_FIRST_SCREEN: Final = "\x1b[?1049l"
+# Control sequences of xterm(1), which every terminal of today understands. The cursor is hidden meanwhile.
+_OTHER_SCREEN: Final = "\x1b[?1049h\x1b[?25l"
+_FIRST_SCREEN: Final = "\x1b[?25h\x1b[?1049l"
 _TO_TOP: Final = "\x1b[H"
 _ERASE_REST_OF_LINE: Final = "\x1b[K"
 _ERASE_BELOW: Final = "\x1b[J"

@@ -102,7 +102,7 @@ class Shell:
                 code = entry()
                 return code, os.pread(1, 1 << 20, 0), os.pread(2, 1 << 20, 0)
 
-        for module in ("recheck", "cat", "inspect", "keys"):
+        for module in ("status", "recheck", "cat", "inspect", "keys"):
             importlib.import_module(f"cscd.cli.{module}")
         return Ended(*call_as(user, command))
 

@@ -19,7 +19,7 @@ from cscd.files.goal import State
 from cscd.worker import messages
 from tests.daemon import statuses
 
-PASS = "ab"
+NAME = "ab"
 
 
 def test_root_sees_everybody() -> None:
@@ -74,8 +74,8 @@ def test_what_a_worker_says_of_roots_and_reasons_is_taken_over() -> None:
 
 def test_a_pass_is_followed_from_its_begin_to_its_end() -> None:
     """Each message of the worker's changes what is said of it."""
-    running = RunningPass(id=PASS, trigger="logon", goal=State.ENCRYPTED, began=1.0)
-    progress = messages.PassProgress(pass_id=PASS, items=1, found=2, bytes=3, found_bytes=4, waiting=5)
+    running = RunningPass(id=NAME, trigger="logon", goal=State.ENCRYPTED, began=1.0)
+    progress = messages.PassProgress(pass_id=NAME, items=1, found=2, bytes=3, found_bytes=4, waiting=5)
     running = running.at(progress)
     assert (running.items, running.found, running.bytes, running.found_bytes, running.waiting) == (
         1,
@@ -85,7 +85,7 @@ def test_a_pass_is_followed_from_its_begin_to_its_end() -> None:
         5,
     )
     ended = messages.PassEnded(
-        pass_id=PASS,
+        pass_id=NAME,
         complete=True,
         partial=True,
         stopped=False,
@@ -99,7 +99,7 @@ def test_a_pass_is_followed_from_its_begin_to_its_end() -> None:
         error="system",
     )
     assert LastPass.of(running, ended, 7.0) == LastPass(
-        id=PASS,
+        id=NAME,
         trigger="logon",
         goal=State.ENCRYPTED,
         ended=7.0,
