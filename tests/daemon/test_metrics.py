@@ -1,8 +1,11 @@
 """The file with the metrics: whole, readable, and where it was to be."""
 
 import os
+import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from cscd.daemon import metrics
 from cscd.daemon.exposition import exposition
 from cscd.daemon.totals import Totals
 from tests.daemon import statuses
+from tests.support import requires
+from tests.support.waiting import wait_until
 
 
 def write(path: Path) -> None:
@@ -70,6 +75,47 @@ def test_it_is_removed_when_it_would_be_wrong(tmp_path: Path) -> None:
     metrics.remove(str(path))
     metrics.remove(str(path))
     assert not path.exists()
+
+
+def test_node_exporter_reads_it(tmp_path: Path) -> None:
+    """The collector that most machines run: every line of ours is among what it serves."""
+    requires.command("prometheus-node-exporter")
+    metrics.write(str(tmp_path / "cscd.prom"), statuses.rich(), Totals())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    command = [
+        "prometheus-node-exporter",
+        "--collector.disable-defaults",
+        "--collector.textfile",
+        f"--collector.textfile.directory={tmp_path}",
+        f"--web.listen-address={address}",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as exporter:
+        try:
+            served = wait_until(lambda: fetched(f"http://{address}/metrics"), "it serves")
+        finally:
+            exporter.kill()
+    found = values(served)
+    assert found["node_textfile_scrape_error"] == 0
+    ours = values((tmp_path / "cscd.prom").read_text())
+    assert {name: found.get(name) for name in ours} == ours
+
+
+def fetched(url: str) -> str:
+    """What is served there, "" while nobody listens."""
+    try:
+        with urllib.request.urlopen(url) as answer:  # noqa: S310 - our own address
+            text: str = answer.read().decode()
+            return text
+    except urllib.error.URLError:
+        return ""
+
+
+def values(text: str) -> dict[str, float]:
+    """The value of each series, by name and labels."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def test_nobody_pays_for_metrics_who_has_none() -> None:
