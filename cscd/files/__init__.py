@@ -3,7 +3,7 @@
 From the kernel up; each module uses only those before it:
 
 ============  ========================================================================================
-`kernel`      the Linux calls that Python does not wrap
+`kernel`      the Linux calls about files that Python does not wrap
 `outcome`     what may become of an item: a closed list of outcomes and reasons
 `failure`     errno to reason, in one table
 `goal`        the asked state, with its keys

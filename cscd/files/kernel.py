@@ -1,7 +1,7 @@
-"""The Linux calls that Python does not wrap, typed, each raising OSError with errno and path.
+"""The Linux calls about files that Python does not wrap, typed, each raising OSError with errno and path.
 
-Everything that goes through ctypes is here and nowhere else. File names are `str` with
-surrogate escapes, as everywhere in Python, so that any byte but NUL and `/` survives.
+Those about processes are in `cscd.worker.kernel`; everything that goes through ctypes is in these two. File
+names are `str` with surrogate escapes, as everywhere in Python, so that any byte but NUL and `/` survives.
 """
 
 import ctypes
@@ -16,7 +16,6 @@ _AT_EMPTY_PATH: Final = 0x1000
 _SYNC_FILE_RANGE_WRITE: Final = 2
 _FS_IOC_GETFLAGS: Final = 0x80086601
 _FS_IOC_SETFLAGS: Final = 0x40086602
-_PR_SET_PDEATHSIG: Final = 1
 
 #: Inode flags (linux/fs.h, `FS_*_FL`) that forbid replacing a file.
 FLAG_IMMUTABLE: Final = 0x10
@@ -30,7 +29,6 @@ _libc.renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.
 _libc.linkat.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
 _libc.syncfs.argtypes = (ctypes.c_int,)
 _libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-_libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
 def _raise_errno(path: str | None = None) -> None:
@@ -80,9 +78,3 @@ def inode_flags(fd: int) -> int:
 def set_inode_flags(fd: int, flags: int) -> None:
     """Set the inode flags of an open file."""
     fcntl.ioctl(fd, _FS_IOC_SETFLAGS, flags.to_bytes(8, "little"))
-
-
-def die_with_parent(signal_number: int) -> None:
-    """Have the kernel send this process a signal when the thread that forked it ends (prctl(2))."""
-    if _libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0):
-        _raise_errno()

@@ -3,6 +3,7 @@
 A pass, in several processes:
 
 ==============  ======================================================================================
+`kernel`        the Linux calls about processes that Python does not wrap
 `selection`     which files are items: include and exclude patterns
 `record`        which items of one directory are known to be right
 `index`         the records of all directories, kept from pass to pass

@@ -17,7 +17,6 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from cscd.errors import CancelledError
-from cscd.files import kernel
 from cscd.files.batch import Converter, Order
 from cscd.files.failure import consequence
 from cscd.files.goal import Goal
@@ -26,6 +25,7 @@ from cscd.files.leftover import clean, may_be_leftover
 from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result
 from cscd.files.rewrite import Rewriter
 from cscd.files.tree import Tree
+from cscd.worker import kernel
 from cscd.worker.scan import Listing, Scan
 from cscd.worker.selection import Selection
 from cscd.worker.tasks import (

@@ -1,14 +1,12 @@
-"""The Linux calls that Python does not wrap."""
+"""The Linux calls about files that Python does not wrap."""
 
 import errno
 import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from cscd.files import kernel
-from tests.support import forks
 
 
 @pytest.fixture
@@ -64,22 +62,3 @@ def test_inode_flags_are_none_where_there_are_none() -> None:
     """A pipe has no flags, and that is no error."""
     reader, _ = os.pipe()
     assert kernel.inode_flags(reader) == 0
-
-
-def test_a_process_dies_with_its_parent() -> None:
-    """The signal asked for comes when the parent is gone."""
-    reader, writer = os.pipe()
-
-    def leave_a_child() -> None:
-        ready, tell = os.pipe()
-        if forks.fork():
-            os.read(ready, 1)
-            os._exit(0)
-        kernel.die_with_parent(signal.SIGKILL)
-        os.write(tell, b".")
-        signal.pause()
-
-    with pytest.raises(ChildProcessError):
-        forks.call(leave_a_child, first=lambda: None)
-    os.close(writer)
-    assert os.read(reader, 1) == b""  # the last process that held the other end is gone
