@@ -19,7 +19,8 @@
     ├── TargetError          a file or directory given cannot be worked on at all
     ├── NotEncryptedError    a file that was to be decrypted is no age file
     ├── ConfigError          the configuration is wrong; what was in force stays in force
-    ├── AccountError         a user's name or home directory makes no path; that user has no cache
+    ├── AccountError         name or home make no path, or the ids no user; that user has no cache
+    ├── ConfinementError     this process is not what it was to be made, a user's for good; it must end
     ├── ServiceError         the service was asked, and did not answer as it should
     │   ├── NotRunningError  there is no service to ask, or it is silent
     │   └── ServiceRefusedError   it said no
@@ -142,7 +143,11 @@ class ConfigError(CscdError):
 
 
 class AccountError(CscdError):
-    """A user's name or home directory, as the user database has it, makes no path of a cache."""
+    """A user cannot have a cache, as the user database has it: name or home make no path, or ids no user."""
+
+
+class ConfinementError(CscdError):
+    """This process could not be made a user's for good, or turned out not to be one; it must end at once."""
 
 
 class MessageError(CscdError):

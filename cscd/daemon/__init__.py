@@ -4,6 +4,8 @@ Each module only uses those before it:
 
 ===========  =========================================================================================
 `account`    an account, and finding it in the user database
+`process`    one worker, which is not the daemon's child
+`forkserver` where workers come from
 `policy`     which state the cache shall be in, and whether a call may change it
 `records`    what is remembered from one start to the next
 `schema`     the tables that hold it, form after form

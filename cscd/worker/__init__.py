@@ -25,6 +25,9 @@ A worker, which the service has for every user that is logged on:
 `messages`      what the daemon and a worker say to each other
 `channel`       the wire between them
 `confinement`   becoming a user, for good
+`priority`      making way for others in the background
+`spawning`      what the daemon and the fork server say to each other
+`preload`       all that a worker will need, loaded before it is forked
 `forkserver`    the process that workers are forked from
 `watcher`       seeing new items, in a process of its own
 `resident`      the worker: watches, asks for passes, has them done, comes back to what is left

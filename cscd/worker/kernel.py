@@ -5,13 +5,55 @@ Those about files are in `cscd.files.kernel`. Everything that goes through ctype
 
 import ctypes
 import os
+from collections.abc import Mapping
+from errno import EINVAL, ENOSYS
+from types import MappingProxyType
 from typing import Final
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
+_PR_SET_KEEPCAPS: Final = 8
+_PR_CAPBSET_READ: Final = 23
+_PR_CAPBSET_DROP: Final = 24
+_PR_SET_SECUREBITS: Final = 28
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_PR_CAP_AMBIENT: Final = 47
+_PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
+
+# linux/securebits.h: what belongs to uid 0 is worth nothing (NOROOT), changing uid takes capabilities away
+# (NO_SETUID_FIXUP stays off), none is kept (KEEP_CAPS stays off), none becomes ambient; all that locked.
+_SECBITS: Final = 0x01 | 0x02 | 0x08 | 0x20 | 0x40 | 0x80
+
+# linux/capability.h: version 3 of the call, with two words of 32 bits for each set
+_CAPABILITY_VERSION_3: Final = 0x20080522
+
+# linux/ioprio.h
+_IOPRIO_WHO_PROCESS: Final = 1
+_IOPRIO_CLASS_SHIFT: Final = 13
+IO_BEST_EFFORT: Final = 2
+IO_IDLE: Final = 3
+
+_IOPRIO_SET: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "x86_64": 251,
+        "aarch64": 30,
+        "riscv64": 30,
+        "loongarch64": 30,
+        "armv7l": 314,
+        "i686": 289,
+        "ppc64le": 273,
+        "s390x": 282,
+    }
+)
+"""The number of ioprio_set(2), which no C library wraps, by machine (asm/unistd.h)."""
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+_libc.capset.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+_libc.syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_long)
+_libc.syscall.restype = ctypes.c_long
 
 
 def _raise_errno() -> None:
@@ -28,5 +70,76 @@ def _prctl(option: int, *arguments: int) -> int:
 
 
 def die_with_parent(signal_number: int) -> None:
-    """Have the kernel send this process a signal when the thread that forked it ends (PR_SET_PDEATHSIG)."""
+    """Have the kernel send this process a signal when the thread that forked it ends (PR_SET_PDEATHSIG).
+
+    A change of credentials cancels it.
+    """
     _prctl(_PR_SET_PDEATHSIG, signal_number)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends (PR_SET_CHILD_SUBREAPER)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def not_dumpable() -> None:
+    """Close this process's memory, environment and descriptors to others of the same user (PR_SET_DUMPABLE).
+
+    No core file, no ptrace(2), and what is in /proc of it belongs to root. A change of credentials or
+    execve(2) may undo it.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def no_new_privileges() -> None:
+    """Have execve(2) grant nothing any more: no set-user-ID, no file capabilities (PR_SET_NO_NEW_PRIVS)."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def keep_no_capabilities() -> None:
+    """Have the change from uid 0 to another take all capabilities away (capabilities(7), PR_SET_KEEPCAPS)."""
+    _prctl(_PR_SET_KEEPCAPS, 0)
+
+
+def lock_securebits() -> None:
+    """Take from uid 0 what it means, and lock that (capabilities(7)); needs CAP_SETPCAP."""
+    _prctl(_PR_SET_SECUREBITS, _SECBITS)
+
+
+def clear_ambient() -> None:
+    """Have no capability pass through execve(2) by itself (PR_CAP_AMBIENT)."""
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+
+
+def clear_bounding_set() -> None:
+    """Have no program file grant a capability (PR_CAPBSET_DROP); needs CAP_SETPCAP."""
+    capability = 0
+    while True:
+        try:
+            present = _prctl(_PR_CAPBSET_READ, capability)
+        except OSError as error:
+            if error.errno == EINVAL:  # beyond the last that this kernel knows
+                return
+            raise
+        if present:
+            _prctl(_PR_CAPBSET_DROP, capability)
+        capability += 1
+
+
+def clear_capabilities() -> None:
+    """Give up all capabilities: effective, permitted and inheritable (capset(2))."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    if _libc.capset(header, (ctypes.c_uint32 * 6)()):
+        _raise_errno()
+
+
+def set_io_priority(scheduling: int, level: int = 0) -> None:
+    """Set how this process's I/O ranks (ioprio_set(2)): a class, and within it 0 (first) to 7 (last).
+
+    Raises OSError with ENOSYS on a machine whose number of the call is not known here.
+    """
+    number = _IOPRIO_SET.get(os.uname().machine)
+    if number is None:
+        raise OSError(ENOSYS, os.strerror(ENOSYS))
+    if _libc.syscall(number, _IOPRIO_WHO_PROCESS, 0, scheduling << _IOPRIO_CLASS_SHIFT | level) < 0:
+        _raise_errno()
