@@ -29,6 +29,14 @@ A worker, which the service has for every user that is logged on:
 `spawning`      what the daemon and the fork server say to each other
 `preload`       all that a worker will need, loaded before it is forked
 `forkserver`    the process that workers are forked from
+`noticed`       what the watcher tells
+`hints`         what is to be told of one root, bounded
+`intake`        the kernel's events, kept by watchdog's thread
+`branches`      the watched directories of one root
+`coverage`      having all of them watched
+`doubts`        events that do not say enough
+`rootwatch`     watching one root
+`lookout`       the watcher's process
 `watcher`       seeing new items, in a process of its own
 `resident`      the worker: watches, asks for passes, has them done, comes back to what is left
 ==============  ======================================================================================
