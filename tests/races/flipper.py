@@ -17,6 +17,7 @@ from cscd import age
 from cscd.files.batch import Converter, Order
 from cscd.files.goal import Goal, State
 from cscd.files.lease import LeaseWatch
+from cscd.files.outcome import Reason, Result
 from cscd.files.rewrite import Rewriter
 from cscd.files.tree import Tree
 from cscd.worker.recheck import Options, Pass
@@ -45,7 +46,22 @@ def one_pass(root: str, state_directory: str, state: State, retry_for: float = 0
         tree.close()
 
 
-def flip_passes(root: str, state_directory: str, counts: Counter[str]) -> None:
+def kept_by(tally: Tally) -> dict[str, str]:
+    """Return the second names that a pass kept a version under, each with its item, relative to the tree."""
+    named = (
+        (left.path, second_name(left.path, left.result)) for left in tally.first.get(Reason.KEPT_BOTH, ())
+    )
+    return {
+        second: path for path, second in named if second != path
+    }  # a later pass says it of the name itself
+
+
+def second_name(path: str, result: Result) -> str:
+    """Return where the other version of an item is: its name is the last word of the result."""
+    return os.path.join(os.path.dirname(path), result.detail.split()[-1])
+
+
+def flip_passes(root: str, state_directory: str, counts: Counter[str], kept: dict[str, str]) -> None:
     """Flip the whole tree until told to end."""
     for state in cycle((State.ENCRYPTED, State.UNENCRYPTED)):
         if told_to_end():
@@ -54,18 +70,21 @@ def flip_passes(root: str, state_directory: str, counts: Counter[str]) -> None:
         counts["passes"] += 1
         counts["converted"] += tally.converted
         counts.update({str(reason): count for reason, count in tally.left.items()})
+        kept.update(kept_by(tally))
 
 
-def flip_hot(root: str, hot: int, counts: Counter[str]) -> None:
+def flip_hot(root: str, hot: int, counts: Counter[str], kept: dict[str, str]) -> None:
     """Flip a few items of each kind in this process until told to end."""
-    directories = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in os.scandir(root)]
+    directories = {
+        os.open(path, os.O_RDONLY | os.O_DIRECTORY): os.path.basename(path) for path in os.scandir(root)
+    }
     orders = [(directory, f"item-{number:02d}") for directory in directories for number in range(hot)]
     states = cycle(
         goal(state, background=background)
         for background in (True, False)
         for state in (State.ENCRYPTED, State.UNENCRYPTED)
     )
-    device = os.fstat(directories[0]).st_dev
+    device = os.stat(root).st_dev
     with LeaseWatch() as watch:
         while not told_to_end():
             batch = [Order(directory, name) for directory, name in orders]
@@ -75,6 +94,9 @@ def flip_hot(root: str, hot: int, counts: Counter[str]) -> None:
                 if order.result:
                     counts["converted"] += order.result.converted
                     counts[str(order.result.reason or order.result.outcome)] += 1
+                    if order.result.reason is Reason.KEPT_BOTH:
+                        path = os.path.join(directories[order.directory], order.name)
+                        kept[second_name(path, order.result)] = path
 
 
 def told_to_end() -> bool:
@@ -85,13 +107,14 @@ def told_to_end() -> bool:
 def main(root: str, state_directory: str, hot: str) -> None:
     """Flip, and bring everything into its first state in the end."""
     counts: Counter[str] = Counter()
+    kept: dict[str, str] = {}
     if int(hot) < ITEMS:
-        flip_hot(root, int(hot), counts)
+        flip_hot(root, int(hot), counts, kept)
     else:
-        flip_passes(root, state_directory, counts)
+        flip_passes(root, state_directory, counts, kept)
     last = one_pass(root, state_directory, State.UNENCRYPTED, _LAST)
     left = [reason for reason, count in last.left.items() if count and reason != "empty"]
-    sys.stdout.write(json.dumps({"counts": counts, "left": left}))
+    sys.stdout.write(json.dumps({"counts": counts, "left": left, "kept": kept | kept_by(last)}))
 
 
 if __name__ == "__main__":

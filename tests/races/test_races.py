@@ -33,6 +33,7 @@ from typing import Any, Final
 import pytest
 
 from tests.races.application import ITEMS, Application
+from tests.races.judge import judge
 from tests.races.process import KINDS
 
 pytestmark = pytest.mark.races
@@ -100,20 +101,6 @@ def check(tree: Path, reports: dict[str, list[dict[str, Any]]]) -> Iterator[str]
         yield from kinds_of(directory).check(tree / directory, [one["known"] for one in of_directory])
 
 
-def judge(tree: Path, wrong: list[str]) -> list[str]:
-    """Take out what is excused: two programs wrote, one to each version, and the pass kept both versions.
-
-    That takes a writer that stands for longer than SETTLE_AFTER between its path lookup and its open, and
-    another one at the new version meanwhile: once in hundreds of runs. More than once a run is no accident.
-    """
-    kept = sorted(path for path in tree.glob("*/.cscd-*"))
-    if len(kept) > 1:
-        return [*wrong, *map(str, kept)]
-    for path in kept:
-        print(f"kept beside its item: {path}")  # noqa: T201
-    return [what for what in wrong if what.partition("/")[0] not in {path.parent.name for path in kept}]
-
-
 @pytest.fixture
 def memory() -> Iterator[Path]:
     """Give an empty directory on a filesystem without a disk, where everything is faster and waits differ."""
@@ -163,7 +150,8 @@ def race(path: Path, scale: float, hot: int) -> None:
     seen = sum((Counter(one["seen"]) for one in read), Counter[str]())
     print(f"seed {seed}: {acknowledged.total()} acknowledged {dict(acknowledged)}")  # noqa: T201
     print(f"{flips}, seen {dict(seen)}")  # noqa: T201
-    wrong = judge(tree, [*check(tree, reports), *(torn for one in read for torn in one["failures"])])
+    torn = [what for one in read for what in one["failures"]]
+    wrong = [*judge(tree, [*check(tree, reports)], flips["kept"]), *torn]
     assert not wrong, "\n".join([f"seed {seed}", *wrong[:40]])
     assert flips["left"] == []
     assert acknowledged.total() >= 50_000
