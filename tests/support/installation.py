@@ -51,10 +51,23 @@ def provide(machine: Machine, wheels: Path) -> None:
     machine.run("chmod", "-R", "a+rX", SOURCES, WHEELS)
 
 
-def make(machine: Machine, *arguments: str, user: str = "", check: bool = True) -> str:
+def make(
+    machine: Machine,
+    *arguments: str,
+    user: str = "",
+    umask: int = 0o022,
+    check: bool = True,
+    **variables: str,
+) -> str:
     """Run make in the sources on the machine; return what it printed."""
+    command = f'umask {umask:o}; exec make --directory={SOURCES} "$@"'
     done = machine.run(
-        "make", f"--directory={SOURCES}", *arguments, user=user, check=check, timeout=300.0, **OFFLINE
+        *("sh", "-c", command, "make", *arguments),
+        user=user,
+        check=check,
+        timeout=300.0,
+        **OFFLINE,
+        **variables,
     )
     return done.stdout + done.stderr
 

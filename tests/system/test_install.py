@@ -22,11 +22,11 @@ def before(sources: Machine) -> set[str]:
 
 @pytest.fixture(scope="module")
 def installed(sources: Machine, before: set[str]) -> Machine:
-    """Install by the commands of the manual."""
+    """Install by the commands of the manual, as a root whose new files are closed to others."""
     assert not any("cscd" in path for path in before)
     for command in documented("## Install"):
         if command[0] == "make":
-            make(sources, *command[1:])
+            make(sources, *command[1:], umask=0o077)
         else:
             sources.run(*(word for word in command if word != "--now"))
     return sources
