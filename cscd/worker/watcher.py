@@ -18,8 +18,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from cscd.files import kernel
 from cscd.files.tree import Tree
+from cscd.worker import kernel
 from cscd.worker.lookout import LONGEST, Lookout
 from cscd.worker.noticed import Degraded, Noticed
 from cscd.worker.selection import Selection
