@@ -129,7 +129,7 @@ def _ask(service: Service) -> Any:  # noqa: ANN401 - whatever JSON can be
 def _status(answer: Any) -> Status:  # noqa: ANN401 - as above
     """Return an answer as a status; a later version of the service may say more, which is left out."""
     try:
-        return Status.model_validate_json(json.dumps(answer), extra="ignore")
+        return Status.model_validate(answer, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])

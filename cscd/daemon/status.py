@@ -21,7 +21,11 @@ from cscd.worker import messages
 MOST_STUCK: Final = 20
 """Items of one user that are named one by one; all are counted."""
 
-MOST_HOLDERS: Final = 16
+MOST_STUCK_OF_ALL: Final = 1000
+"""Items of all users that are named one by one: an answer about thousands of users must stay one that takes
+milliseconds to make, whatever their workers say."""
+
+MOST_HOLDERS: Final = 4
 """Processes that are named for one item."""
 
 ROOT: Final = 0
@@ -40,12 +44,16 @@ Time = Annotated[float, Field(ge=0)]
 """A point in time: seconds since 1970."""
 
 
+_MOST_TEXT: Final = 512
+"""Characters of a sentence or a name; what is longer is cut."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def _valid(value: object) -> object:
     """Make text fit for JSON, whatever bytes a name in it has: lone surrogates are no characters."""
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value[:_MOST_TEXT])
 
 
 Text = Annotated[str, BeforeValidator(_valid)]
@@ -248,7 +256,7 @@ class UserStatus(Part):
     failed: tuple[Reasons, ...] = ()
     """Items that stay as they are until somebody does something about it, by reason."""
     stuck: Annotated[tuple[StuckItem, ...], Field(max_length=MOST_STUCK)] = ()
-    """The first of both."""
+    """The first of both; fewer of them where there are many users."""
     roots: tuple[RootStatus, ...] = ()
     """The directories of the user's cache."""
     waiting: bool = False
@@ -298,7 +306,8 @@ class Status(Part):
     recovery_recipients: Count
     """How many can read every file besides its user."""
     warnings: tuple[Text, ...] = ()
-    """What an administrator should do something about, in sentences; may change."""
+    """What an administrator should do something about, in sentences; may change. Everybody sees them, so that
+    none names a user or a file."""
     passes_running: Count = 0
     """Passes that are under way."""
     passes_waiting: Count = 0
@@ -311,9 +320,13 @@ class Status(Part):
 
 def seen_by(status: Status, uid: int) -> Status:
     """Return what a user may see: root everything, others what concerns the machine, and themselves."""
-    if uid == ROOT:
+    if uid != ROOT:
+        return status.model_copy(update={"users": tuple(user for user in status.users if user.uid == uid)})
+    share = MOST_STUCK_OF_ALL // max(1, len(status.users))
+    if share >= MOST_STUCK:
         return status
-    return status.model_copy(update={"users": tuple(user for user in status.users if user.uid == uid)})
+    users = tuple(user.model_copy(update={"stuck": user.stuck[: max(1, share)]}) for user in status.users)
+    return status.model_copy(update={"users": users})
 
 
 def warnings(state: State, recovery_recipients: int) -> tuple[str, ...]:

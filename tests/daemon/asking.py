@@ -13,8 +13,8 @@ SECONDS = 20.0
 def connected(path: Path) -> socket.socket:
     """A connection that has not asked yet."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(str(path))  # waits for its turn, which it does not with a timeout (unix(7), EAGAIN)
     connection.settimeout(SECONDS)
-    connection.connect(str(path))
     return connection
 
 

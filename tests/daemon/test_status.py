@@ -35,6 +35,23 @@ def test_others_see_themselves(uid: int, names: list[str]) -> None:
     assert seen.model_copy(update={"users": statuses.rich().users}) == statuses.rich()
 
 
+def test_an_answer_about_many_users_stays_short() -> None:
+    """Whatever their workers say: each has an item named, and nobody waits for the answer that root gets."""
+    item = messages.Stuck(
+        path="/" + "x" * 4095,
+        reason="open_elsewhere",
+        detail="x" * 1024,
+        holders=(messages.Holder(pid=1, command="x" * 1024),) * 16,
+    )
+    stuck = StuckItem.of([item] * messages.MOST_LISTED)
+    users = [statuses.user(f"user{uid}", uid, partial=True, stuck=stuck) for uid in range(1, 501)]
+    seen = seen_by(statuses.status(*users), 0)
+    assert all(user.stuck for user in seen.users)
+    assert len(seen.model_dump_json()) < 10 << 20
+    few = statuses.status(*users[:10])
+    assert seen_by(few, 0) == few
+
+
 def test_it_survives_being_json() -> None:
     """Nothing is lost on the way to a command."""
     assert Status.model_validate_json(statuses.rich().model_dump_json()) == statuses.rich()
