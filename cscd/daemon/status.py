@@ -59,6 +59,11 @@ def _valid(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_valid)]
 
 
+def _first(most: int) -> BeforeValidator:
+    """Keep the first of many: what a worker says must not keep anybody from being told the rest."""
+    return BeforeValidator(lambda value: value[:most] if isinstance(value, (tuple, list)) else value)
+
+
 class Part(BaseModel):
     """What all parts have in common."""
 
@@ -116,7 +121,7 @@ class StuckItem(Part):
     """The error's number, as in errno(3); 0 if no system call failed."""
     detail: Text = ""
     """What else is known, a sentence for people; may be empty."""
-    holders: Annotated[tuple[HolderStatus, ...], Field(max_length=MOST_HOLDERS)] = ()
+    holders: Annotated[tuple[HolderStatus, ...], _first(MOST_HOLDERS)] = ()
     """Who has it open, as far as its owner may see."""
     attempts: Count = 1
     """How often it was tried."""
@@ -131,13 +136,12 @@ class StuckItem(Part):
 
     @classmethod
     def _of(cls, item: messages.Stuck) -> Self:
-        holders = item.holders[:MOST_HOLDERS]
         return cls(
             path=Name.of(item.path),
             reason=item.reason,
             errno=item.errno,
             detail=item.detail,
-            holders=tuple(HolderStatus(pid=holder.pid, command=holder.command) for holder in holders),
+            holders=tuple(HolderStatus(pid=holder.pid, command=holder.command) for holder in item.holders),
             attempts=item.attempts,
             retry_at=item.retry_at,
         )
@@ -255,7 +259,7 @@ class UserStatus(Part):
     """Items that are tried again by themselves, by reason."""
     failed: tuple[Reasons, ...] = ()
     """Items that stay as they are until somebody does something about it, by reason."""
-    stuck: Annotated[tuple[StuckItem, ...], Field(max_length=MOST_STUCK)] = ()
+    stuck: Annotated[tuple[StuckItem, ...], _first(MOST_STUCK)] = ()
     """The first of both; fewer of them where there are many users."""
     roots: tuple[RootStatus, ...] = ()
     """The directories of the user's cache."""

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from cscd.daemon.status import (
+    MOST_HOLDERS,
     MOST_STUCK,
+    HolderStatus,
     LastPass,
     Reasons,
     RootStatus,
@@ -16,6 +18,7 @@ from cscd.daemon.status import (
     warnings,
 )
 from cscd.files.goal import State
+from cscd.files.name import Name
 from cscd.worker import messages
 from tests.daemon import statuses
 
@@ -33,6 +36,16 @@ def test_others_see_themselves(uid: int, names: list[str]) -> None:
     seen = seen_by(statuses.rich(), uid)
     assert [user.name for user in seen.users] == names
     assert seen.model_copy(update={"users": statuses.rich().users}) == statuses.rich()
+
+
+def test_more_than_is_named_is_cut() -> None:
+    """Not refused: a worker that says much must not keep anybody from seeing the rest."""
+    holders = tuple(HolderStatus(pid=pid, command="x" * 5000) for pid in range(50))
+    item = StuckItem(path=Name.of("/cache"), reason="open_elsewhere", detail="x" * 5000, holders=holders)
+    user = statuses.user(stuck=(item,) * 100)
+    assert len(user.stuck) == MOST_STUCK
+    assert len(user.stuck[0].holders) == MOST_HOLDERS
+    assert len(user.stuck[0].detail) == len(user.stuck[0].holders[0].command) == 512
 
 
 def test_an_answer_about_many_users_stays_short() -> None:
