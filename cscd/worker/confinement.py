@@ -35,16 +35,25 @@ MOST_GROUPS: Final = 8192
 
 _LAST_ID: Final = 0xFFFF_FFFD
 """The highest uid and gid: the two above it, -1 and -2 as 32 bits, mean "unchanged" and "none" to many."""
-_FILES: Final = 4096
-"""Descriptors of a process: those of a batch of items, their directories and the watches."""
-_PROCESSES: Final = 4096
 _OOM_SCORE: Final = 500
 """What is added to the rank of those to be killed for want of memory, of 1000: a worker is soon replaced."""
 _STACK: Final = 512 << 10
 """Bytes for the stack of a thread: the default of 8 MiB would eat up the memory allowed."""
-_HIGHEST_STDIO: Final = 2
+STANDARD_ERROR: Final = 2
 _ERRORS: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 """Signals that say what the failing call says, too. Ignored, as in every Python program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What each process of a worker may have."""
+
+    memory: int
+    """Bytes for itself."""
+    files: int = 4096
+    """Open descriptors: those of a batch of items, their directories, and the watches."""
+    processes: int = 4096
+    """Threads that its user may have on the whole machine for it to start another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,14 @@ class Credentials:
             raise AccountError(f"a member of {len(self.groups)} groups; more than {MOST_GROUPS} are refused")
 
 
-def become(user: Credentials, memory: int, parent: int, keep: Collection[int]) -> None:
+def become(user: Credentials, limits: Limits, parent: int, keep: Collection[int]) -> None:
     """Make this process the user's for good, and make sure of it.
 
     Without root's rights the user must be the one that it is already; the rest is done all the same.
 
     Args:
         user: whose process it shall be.
-        memory: bytes that it may have for itself.
+        limits: of this process, and of each that it forks.
         parent: the process that forked it and with which it ends.
         keep: the descriptors that stay open, besides standard input, output and error.
 
@@ -85,15 +94,15 @@ def become(user: Credentials, memory: int, parent: int, keep: Collection[int]) -
     """
     user.check()
     try:
-        _become(user, memory, parent, keep)
+        _become(user, limits, parent, keep)
     except OSError as error:
         raise ConfinementError(f"{error}") from error
 
 
-def _become(user: Credentials, memory: int, parent: int, keep: Collection[int]) -> None:
+def _become(user: Credentials, limits: Limits, parent: int, keep: Collection[int]) -> None:
+    _leave_surroundings(keep)
     secret = _root_only_file() if not os.geteuid() else None
-    _leave_surroundings({*keep, *(() if secret is None else (secret,))})
-    _limit(memory)
+    _limit(limits)
     bounded = _change_user(user)
     kernel.no_new_privileges()
     kernel.not_dumpable()
@@ -101,7 +110,7 @@ def _become(user: Credentials, memory: int, parent: int, keep: Collection[int]) 
     kernel.die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         raise ConfinementError("the fork server ended before its worker was ready")
-    _verify(user, secret, bounded=bounded)
+    verify(user, secret, bounded=bounded)
     if secret is not None:
         os.close(secret)
 
@@ -113,7 +122,7 @@ def _root_only_file() -> int:
     return fd
 
 
-def _leave_surroundings(keep: set[int]) -> None:
+def _leave_surroundings(keep: Collection[int]) -> None:
     """Let go of what the fork server has: session, directory, signal handlers, descriptors."""
     os.setsid()
     os.umask(0o077)
@@ -124,21 +133,21 @@ def _leave_surroundings(keep: set[int]) -> None:
         if signal.getsignal(number) is not wanted:
             signal.signal(number, wanted)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    first = _HIGHEST_STDIO + 1
+    first = STANDARD_ERROR + 1
     for kept in sorted(keep):
         os.closerange(first, kept)
         first = max(first, kept + 1)
     os.closerange(first, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 
-def _limit(memory: int) -> None:
+def _limit(limits: Limits) -> None:
     # Where /proc is not ours to write to, the rank stays as it is: it decides who is replaced first, no more.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as rank:
         rank.write(str(_OOM_SCORE))
     _lower(resource.RLIMIT_CORE, 0)  # keys and plaintext are in this memory
-    _lower(resource.RLIMIT_DATA, memory)
-    _lower(resource.RLIMIT_NOFILE, _FILES)
-    _lower(resource.RLIMIT_NPROC, _PROCESSES)
+    _lower(resource.RLIMIT_DATA, limits.memory)
+    _lower(resource.RLIMIT_NOFILE, limits.files)
+    _lower(resource.RLIMIT_NPROC, limits.processes)
     threading.stack_size(_STACK)
 
 
@@ -183,8 +192,14 @@ def _capabilities() -> dict[str, int]:
     return {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
 
 
-def _verify(user: Credentials, secret: int | None, *, bounded: bool) -> None:
-    """Raise `ConfinementError` unless this process is what it was to be made."""
+def verify(user: Credentials, secret: int | None, *, bounded: bool) -> None:
+    """Raise `ConfinementError` unless this process is what it was to be made.
+
+    Args:
+        user: whose it is.
+        secret: a descriptor of a file that root alone may open; None if it was not root's to change users.
+        bounded: whether the bounding set was emptied.
+    """
     if os.getresuid() != (user.uid,) * 3 or os.getresgid() != (user.gid,) * 3:
         raise ConfinementError(f"the ids are {os.getresuid()} and {os.getresgid()}")
     if secret is not None and set(os.getgroups()) != set(user.groups):

@@ -26,7 +26,7 @@ from typing import Final, NoReturn
 from cscd.errors import AccountError, ConfinementError, MessageError
 from cscd.worker import confinement, kernel, preload
 from cscd.worker.channel import Channel, encoded
-from cscd.worker.confinement import Credentials
+from cscd.worker.confinement import Credentials, Limits
 from cscd.worker.messages import Message
 from cscd.worker.spawning import Ending, Exited, Refused, Spawn, Spawned, Warm, receive, request
 
@@ -172,9 +172,9 @@ def _be_worker(spawn: Spawn, channel: int, says: int, parent: int, run: Run) -> 
     """Be a worker, in the child."""
     ending: int = Ending.FAILED
     try:
-        os.dup2(says, sys.stderr.fileno())
+        os.dup2(says, confinement.STANDARD_ERROR)
         user = Credentials(spawn.uid, spawn.gid, spawn.groups)
-        confinement.become(user, spawn.memory, parent, (channel,))
+        confinement.become(user, Limits(spawn.memory), parent, (channel,))
         ending = run(Channel(socket.socket(fileno=channel)))
     except BaseException as error:  # noqa: BLE001 - nothing may get back into the fork server's code
         ending = _ending(error)
