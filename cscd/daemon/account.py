@@ -1,8 +1,9 @@
 """An account, and finding it in the user database (NSS) without ever waiting for that in the event loop.
 
-NSS may be slow, hang, or be down (LDAP, sssd, systemd-homed), and a call of it cannot be interrupted. Each runs
-in a thread of its own, which nobody waits for at the end: a thread that hangs costs its place, and there are only
-so many. Two lookups of one thing share a thread, so that no user can use up the places by logging on again.
+NSS may be slow, hang, or be down (LDAP, sssd, systemd-homed), and a call of it cannot be interrupted. Each
+runs in a thread of its own, for which nobody waits at the end: a thread that hangs costs its place, and there
+are only so many. Two lookups of one thing share a thread, so that no user can use up the places by logging on
+again and again.
 """
 
 import asyncio
