@@ -45,10 +45,11 @@ class Doubts:
         self._doubts: dict[Place, Doubt] = {}
         self._young: dict[int, Place] = {}
         """Created and not yet closed, by inode number."""
-        self._early: list[Place] = []
+        self._complete: set[int] = set()
+        """Inode numbers of files that were opened without a name, and closed after writing."""
 
     def __bool__(self) -> bool:
-        return bool(self._doubts or self._early)
+        return bool(self._doubts)
 
     def __len__(self) -> int:
         return len(self._doubts)
@@ -66,9 +67,10 @@ class Doubts:
         name = place[1]
         unnamed = _UNNAMED.fullmatch(name) if name.startswith("#") else None
         if unnamed:
-            young = self._young.pop(int(unnamed[1]), None)
-            if young:
-                self._early.append(young)
+            inode = int(unnamed[1])
+            self._complete.add(inode)
+            if inode in self._young:
+                self._doubts.setdefault(self._young.pop(inode), None)
         if unnamed or name.startswith(PREFIX):
             self._doubts.setdefault(place, None)
             return True
@@ -78,13 +80,12 @@ class Doubts:
     def settle(self) -> Iterator[Place]:
         """Ask all of them, and yield those that are to be told of."""
         doubts, self._doubts = self._doubts, {}
-        early, self._early = self._early, []
-        yield from early
         by_directory: dict[str, list[tuple[str, Doubt]]] = {}
         for (directory, name), says in doubts.items():
             by_directory.setdefault(directory, []).append((name, says))
         for directory, names in by_directory.items():
             yield from self._ask(directory, names)
+        self._complete.clear()
 
     def _ask(self, directory: str, names: list[tuple[str, Doubt]]) -> Iterator[Place]:
         try:
@@ -111,8 +112,8 @@ class Doubts:
                 yield place
         elif status.st_nlink > 1 or status.st_ctime_ns != status.st_mtime_ns:
             yield place
-        elif place[1].startswith(PREFIX) or _UNNAMED.fullmatch(place[1]):
-            yield place  # closed by now, or nothing that a name tells
+        elif status.st_ino in self._complete or place[1].startswith(PREFIX) or _UNNAMED.fullmatch(place[1]):
+            yield place  # closed by now, or so rare a name that being early does not matter
         else:
             self._young[status.st_ino] = place
             if len(self._young) > _MOST_YOUNG:
