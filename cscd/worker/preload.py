@@ -12,9 +12,6 @@ import multiprocessing
 import traceback
 from typing import Final
 
-import cscd.worker.closing
-import cscd.worker.watcher
-import cscd.worker.recheck  # noqa: F401 - loaded for the workers to come
 from cscd.age import X25519Identity, decrypt_stream, encrypt_stream
 from cscd.errors import MessageError
 from cscd.files.goal import State
