@@ -9,6 +9,9 @@ A pass, in several processes:
 `index`         the records of all directories, kept from pass to pass
 `lock`          one pass at a time over one tree
 `scan`          listing one directory
+`places`        items and subtrees, to be looked at instead of everything
+`spared`        what must never be touched, though it lies in a tree
+`agenda`        what a pass has still to do
 `tasks`         what the pass and its converter processes say to each other
 `converter`     one converter process
 `crew`          all converter processes of a pass
@@ -38,6 +41,20 @@ A worker, which the service has for every user that is logged on:
 `rootwatch`     watching one root
 `lookout`       the watcher's process
 `watcher`       seeing new items, in a process of its own
+`vigil`         the watcher in the resident's hands
+`telling`       events, told to the daemon
+`roots`         the roots, and those that are waited for
+`arrivals`      hearing that one may have come
+`backlog`       what is to be looked at in one root
+`standing`      what is not right in one root
+`reports`       what a pass process tells the resident
+`errand`        one pass, inside the process forked for it
+`charge`        one root, with all of the above
+`attempt`       that process in the resident's hands
+`ending`        what came of a pass, as a message
+`course`        one pass from its start to its end
+`wants`         the passes to be asked for
+`notice`        what is not right, as a message
 `resident`      the worker: watches, asks for passes, has them done, comes back to what is left
 ==============  ======================================================================================
 """

@@ -16,6 +16,8 @@ MOST: Final = 10_000
 _FACTOR: Final = 2.0
 #: Seconds after its holder closed it; the kernel announces a close a little before it is complete.
 _AFTER_CLOSE: Final = 0.005
+#: Seconds between two tries because of closes: a file that is opened and closed all the time is no news.
+_AFTER_CLOSES: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,17 @@ class Pending:
     since: float
     """Monotonic time of the first try."""
     tries: int = 0
+    hasty: bool = False
+    """The next try is because of a close; should it be too early, there is another one soon."""
+    calm_at: float = -inf
+    """Monotonic time from which on a close brings the next try forward at once."""
 
 
 class PendingItems:
     """Items of one tree that are waiting for another try."""
 
     def __init__(self, backoff: Backoff | None = None) -> None:
-        self._backoff = backoff or Backoff()
+        self.backoff = backoff or Backoff()
         self._items: dict[Place, Pending] = {}
         self._queue: list[tuple[float, Place]] = []
         """A heap of due times. Entries whose time is not the item's any more are stale and skipped."""
@@ -76,11 +82,15 @@ class PendingItems:
         if item is None:
             if len(self._items) >= MOST:
                 return False
-            item = self._items[place] = Pending(result, self._backoff.first, 0.0, now)
+            item = self._items[place] = Pending(result, self.backoff.first, 0.0, now)
         item.result = result
         item.tries += 1
-        self._schedule(place, item, now + self._backoff.spread(item.wait))
-        item.wait = min(item.wait * _FACTOR, self._backoff.longest)
+        if item.hasty:
+            item.hasty = False
+            self._schedule(place, item, now + 2 * _AFTER_CLOSE)
+            return True
+        self._schedule(place, item, now + self.backoff.spread(item.wait))
+        item.wait = min(item.wait * _FACTOR, self.backoff.longest)
         return True
 
     def drop(self, place: Place) -> None:
@@ -92,10 +102,11 @@ class PendingItems:
         item = self._items.get(place)
         if item is None:
             return
-        if item.wait > self._backoff.first:
-            item.wait = _AFTER_CLOSE  # else it was closed a moment ago, and is closed again and again
-        if item.due > now + item.wait and item.due != inf:
-            self._schedule(place, item, now + item.wait)
+        at = max(now + _AFTER_CLOSE, item.calm_at)
+        if at < item.due:
+            item.hasty = True
+            item.calm_at = at + _AFTER_CLOSES
+            self._schedule(place, item, at)
 
     def take_due(self, now: float) -> list[tuple[Place, int]]:
         """Return the places and sizes of the items whose time has come; they wait for `put` or `drop`."""

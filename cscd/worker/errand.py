@@ -1,0 +1,252 @@
+"""One pass on the service's behalf, inside the process that the resident forked for it.
+
+It goes through its roots one after the other; what is wrong with one leaves the others going. All that it
+needed, keys and all, goes with the process.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from mmap import mmap
+from multiprocessing.connection import Connection
+from typing import Final
+
+from cscd.age import key_id, parse_identity, parse_recipient
+from cscd.errors import BusyError, CscdError, KeyFormatError, TargetError, WorkersDiedError
+from cscd.files.goal import Goal
+from cscd.files.outcome import Lasting, Result
+from cscd.files.tree import Tree
+from cscd.keys import StateDirectory
+from cscd.worker.messages import Setup, StartPass
+from cscd.worker.places import Place, Places
+from cscd.worker.recheck import Options, Pass, Waiting
+from cscd.worker.reports import Begun, Error, Finished, Heard, Hint, Report, Sofar, Taken
+from cscd.worker.selection import Selection
+from cscd.worker.spared import refuse_own_state, spared
+from cscd.worker.tally import Tally
+
+#: Items that are not right and are told one by one, in one root; beyond it they are only counted.
+MOST_TOLD: Final = 10_000
+#: Items told together, and seconds after which fewer are told.
+_TOGETHER: Final = 256
+_TELL_EVERY: Final = 0.1
+#: Items for which one converter process is enough: a second one takes longer to start than they do.
+_FEW: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What one pass process has to do."""
+
+    setup: Setup
+    start: StartPass
+    roots: Mapping[str, Places]
+    """What to look at in each root."""
+    known: Mapping[str, frozenset[Place]]
+    """For each root the items that were not right before: what comes of them is always told."""
+
+
+def run(errand: Errand, pipe: Connection, stop: mmap) -> None:
+    """Do the errand, and report over the pipe."""
+    told = _Told(pipe)
+    try:
+        goal = _goal(errand)
+        state = StateDirectory.open(errand.setup.state_directory)
+    except (CscdError, OSError) as error:
+        for root in errand.roots:
+            told.send(_failed(root, error))
+        return
+    for root, places in errand.roots.items():
+        if stop[0]:
+            return
+        told.send(Begun(root))
+        told.send(_Root(errand, root, goal, state, told, stop).run(places))
+
+
+def _goal(errand: Errand) -> Goal:
+    """Read the keys. Raises KeyFormatError."""
+    start = errand.start
+    recipients = tuple(dict.fromkeys(map(parse_recipient, start.recipients)))
+    return Goal(
+        start.goal,
+        recipients,
+        key_id(recipients[0]) if recipients else "",
+        tuple(map(parse_identity, start.identities)),
+        background=start.background,
+        leases_required=errand.setup.leases_required,
+    )
+
+
+class _Told:
+    """The pipe to the resident, and what has been told over it in all roots together."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self._before = Tally()
+        """The sums over the roots that are finished."""
+        self._sent_at = 0.0
+
+    def send(self, report: Report) -> None:
+        """Tell the resident; should it have died, so will we."""
+        with contextlib.suppress(ConnectionError):
+            self.pipe.send(report)
+
+    def progress(self, tally: Tally) -> None:
+        """Tell how far the pass has come, not more often than makes sense."""
+        now = time.monotonic()
+        if now - self._sent_at < _TELL_EVERY:
+            return
+        self._sent_at = now
+        before = self._before
+        self.send(
+            Sofar(
+                before.finished + tally.finished,
+                before.found + tally.found,
+                before.read_bytes + tally.read_bytes,
+                before.found_bytes + tally.found_bytes,
+                tally.waiting,
+            )
+        )
+
+    def finished(self, tally: Tally) -> None:
+        """Add a finished root to the sums."""
+        self._before.finished += tally.finished
+        self._before.found += tally.found
+        self._before.read_bytes += tally.read_bytes
+        self._before.found_bytes += tally.found_bytes
+
+
+class _Root:
+    """The pass over one root."""
+
+    def __init__(
+        self, errand: Errand, path: str, goal: Goal, state: StateDirectory, told: _Told, stop: mmap
+    ) -> None:
+        self._errand = errand
+        self._path = path
+        self._goal = goal
+        self._state = state
+        self._told = told
+        self._stop = stop
+        self._known = set(errand.known.get(path, ()))
+        self._left = 0
+        self._heard: list[tuple[str, str, Result]] = []
+        self._heard_at = 0.0
+
+    def run(self, places: Places) -> Finished:
+        """Make the pass, whatever comes of it."""
+        try:
+            tree = Tree.open(self._path)
+        except TargetError as error:
+            return _failed(self._path, error)
+        try:
+            refuse_own_state(tree, self._state)
+            return self._pass(tree, places)
+        except (CscdError, OSError, ValueError) as error:  # ValueError: patterns that are none
+            return _failed(self._path, error)
+        finally:
+            tree.close()
+
+    def _pass(self, tree: Tree, places: Places) -> Finished:
+        recheck = Pass(
+            tree,
+            self._goal,
+            self._options(tree, places),
+            self._watch,
+            stop=self._stop,
+            inbox=_Inbox(self._path, self._told),
+            listener=self._hear,
+        )
+        failure: CscdError | OSError | None = None
+        try:
+            recheck.run()
+        except (BusyError, WorkersDiedError, OSError) as error:
+            failure = error
+        self._tell()
+        self._told.finished(recheck.tally)
+        if failure:
+            return _failed(self._path, failure, recheck.tally)
+        return Finished(self._path, recheck.tally, recheck.index_lost)
+
+    def _options(self, tree: Tree, places: Places) -> Options:
+        setup = self._errand.setup
+        selection = Selection(setup.include, setup.exclude, spared(tree, [self._state]))
+        options = Options(selection, setup.state_directory, places=places, leave_quickly=True)
+        few = not places.subtrees and len(places.items) <= _FEW
+        return Options(
+            selection,
+            setup.state_directory,
+            processes=1 if few else options.processes,
+            places=places,
+            leave_quickly=True,
+        )
+
+    def _watch(self, tally: Tally, _waiting: Waiting | None) -> None:
+        if self._heard and time.monotonic() - self._heard_at > _TELL_EVERY:
+            self._tell()
+        self._told.progress(tally)
+
+    def _hear(self, directory: str, name: str, result: Result) -> None:
+        """Pass on what the resident has to know of."""
+        place = directory, name
+        if result.reason and result.reason.lasting is not Lasting.FINE:
+            if place not in self._known:
+                if self._left >= MOST_TOLD:
+                    return
+                self._left += 1
+                self._known.add(place)
+        elif place not in self._known and not (result.converted and self._errand.setup.successes):
+            return
+        if not self._heard:
+            self._heard_at = time.monotonic()
+        self._heard.append((directory, name, result))
+        if len(self._heard) >= _TOGETHER:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._heard:
+            self._told.send(Heard(tuple(self._heard)))
+            self._heard.clear()
+
+
+class _Inbox:
+    """The hints that the resident sends to the root at hand."""
+
+    def __init__(self, root: str, told: _Told) -> None:
+        self._root = root
+        self._told = told
+
+    def fileno(self) -> int:
+        """Return the descriptor of the pipe."""
+        return self._told.pipe.fileno()
+
+    def take(self) -> Places:
+        """Return what has come for this root; the resident keeps what was meant for another one."""
+        items: list[Place] = []
+        subtrees: list[str] = []
+        with contextlib.suppress(EOFError, ConnectionError):  # the resident has ended, and we are about to
+            while self._told.pipe.poll():
+                hint: Hint = self._told.pipe.recv()
+                if hint.root == self._root:
+                    items += hint.places.items
+                    subtrees += hint.places.subtrees
+                    self._told.send(Taken())
+        return Places(tuple(items), tuple(subtrees))
+
+
+def _failed(root: str, error: Exception, tally: Tally | None = None) -> Finished:
+    """Return what is to be said of a root that could not be worked on, or not to the end."""
+    number = error.errno if isinstance(error, OSError) else getattr(error.__cause__, "errno", 0)
+    detail = error.strerror if isinstance(error, OSError) else str(error)
+    return Finished(root, tally or Tally(), "", _kind(error), number or 0, (detail or "")[:1024])
+
+
+def _kind(error: Exception) -> Error:
+    kinds: tuple[tuple[type[Exception], Error], ...] = (
+        (BusyError, "busy"),
+        (TargetError, "target"),
+        (KeyFormatError, "key"),
+        (WorkersDiedError, "died"),
+    )
+    return next((name for kind, name in kinds if isinstance(error, kind)), "system")
