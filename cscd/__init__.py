@@ -4,10 +4,12 @@ Read it top-down; each layer imports only from the ones below it (`tests/test_im
 
     cscd.cli       the command line: arguments, output, exit codes
     cscd.daemon    the system service: sessions, policy, D-Bus
-    cscd.worker    one user's pass: walk, compare, convert, retry
+    cscd.worker    all that is done with a user's rights: passes, and the worker that watches and retries
     cscd.keys      recipients and identities kept in files, beside the worker
     cscd.files     one item: open, lease, convert, exchange
     cscd.age       the age v1 format, reading and writing
+    cscd.config    the configuration, beside the worker
+    cscd.events    what is told, and to whom, below all that tell something
     cscd.errors    every error that is raised on purpose
 """
 

@@ -23,6 +23,7 @@ from cscd.cli.terminal import OUT, Terminal, keep_standard_descriptors
 from cscd.errors import CscdError
 
 COMMANDS: Final = (
+    ("run", "run the service, until it is told to stop"),
     ("status", "say how the service is, and how each user's items are"),
     ("recheck", "bring directories into one encryption state"),
     ("cat", "print the plaintext of encrypted files"),

@@ -1,6 +1,6 @@
 """The system service: configuration, cache-wide state, sessions, keys. It never opens a user's file.
 
-Each module only uses those before it:
+Each module only uses those before it. Who is logged on:
 
 ===================  ==================================================================================
 `account`            an account, and finding it in the user database
@@ -11,8 +11,11 @@ Each module only uses those before it:
 `logons`             which users are logged on
 `sessions`           logons, through whichever source works
 `own`                the one session of a user who runs cscd alone
-`process`            one worker, which is not the daemon's child
-`forkserver`         where workers come from
+===================  ==================================================================================
+
+What is remembered, and what is said:
+
+===================  ==================================================================================
 `policy`             which state the cache shall be in, and whether a call may change it
 `records`            what is remembered from one start to the next
 `schema`             the tables that hold it, form after form
@@ -28,5 +31,51 @@ Each module only uses those before it:
 `allowance`          how much of that each user is granted
 `control`            the control socket
 `notify`             telling systemd how the service is doing
+===================  ==================================================================================
+
+What is a user's, and what a call wants:
+
+===================  ==================================================================================
+`places`             where the files of the service are, and a user's own among them
+`disk`               a thread for what waits for a disk
+`keyring`            whose keys a pass works with
+`cache`              the cache-wide state: what changes it, and whether every item is in it
+`codes`              what a call of Encrypt is answered
+`flags`              what its flags ask for
+`operation`          one such call under way
+===================  ==================================================================================
+
+One user's worker, and what it is told to do:
+
+===================  ==================================================================================
+`process`            one worker process, which is not the daemon's child
+`forkserver`         where workers come from
+`link`               the channel to one of them, bounded
+`worker`             one worker, from its setup to its end
+`told`               what a worker may tell
+`sandbox`            which roots the sandbox of the service hides
+`setup`              from settings to what a worker works on
+`turns`              only so many passes at once
+`wants`              what a user's items need next
+`pauses`             how long to wait after failures
+`timers`             timers by name
+`running`            a pass under way
+`compliance`         whether all items are right, as far as known
+`shared`             what all users have in common
+`passes`             the passes of one user
+`user`               one user: the worker, and the order of what it does
+`users`              all of them
+===================  ==================================================================================
+
+All of it together:
+
+===================  ==================================================================================
+`logs`               from settings to the log
+`reload`             what differs between two configurations
+`report`             from what is known to the status
+`measures`           the metrics, written from time to time
+`answers`            what is answered over the control socket
+`service`            start, reloads, end
+`parts`              the service for a machine, and the one for a single user
 ===================  ==================================================================================
 """

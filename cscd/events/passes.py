@@ -33,7 +33,7 @@ class PassStarted(PassEvent):
         "pass_started", Level.INFO, "fe39fbfe2ea388eeb666a1bd3517a029", "Nothing; pass_completed follows."
     )
     trigger: Word
-    """logon, logoff, interval, retry, new_items, watch_degraded, reload, call, resume or rekey."""
+    """logon, logoff, interval, retry, new_items, root_found, watch_degraded, reload, call, resume, rekey."""
     goal: Word
     """encrypted or unencrypted."""
     roots: FileNames

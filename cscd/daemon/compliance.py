@@ -1,0 +1,22 @@
+"""Whether a user's items are all in the cache-wide state, as far as anybody knows."""
+
+from cscd.daemon.records import Counts, PassRecord
+from cscd.files.goal import State
+from cscd.worker.messages import Standing
+
+
+def partial(state: State, last: PassRecord | None, unright: Counts) -> bool:
+    """Return whether some item is not in the state, or is not known to be.
+
+    Args:
+        state: the cache-wide state.
+        last: the last pass over everything, None if there was none.
+        unright: items that were not in the state when last looked at, by reason.
+    """
+    known = last is not None and last.goal is state and last.complete and not last.error
+    return not known or any(unright.values())
+
+
+def unright(standing: Standing) -> Counts:
+    """Return what is not right by what a worker says, by reason."""
+    return {each.reason: each.count for each in (*standing.pending, *standing.failed)}

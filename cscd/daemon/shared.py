@@ -1,0 +1,41 @@
+"""What the parts of the service for one user have from the service as a whole."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from cscd.config import Settings
+from cscd.daemon.account import Account
+from cscd.daemon.cache import Cache
+from cscd.daemon.database import Database
+from cscd.daemon.keyring import Keyring
+from cscd.daemon.records import UserRecord
+from cscd.daemon.totals import Totals
+from cscd.daemon.turns import Turns
+from cscd.daemon.worker import WorkerProcess
+from cscd.events.log import Log
+
+
+class Spawner(Protocol):
+    """Where worker processes come from: `cscd.daemon.forkserver`."""
+
+    async def spawn(self, account: Account, memory: int) -> WorkerProcess:
+        """Start a worker with at most `memory` bytes for each of its processes. Raises OSError."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """The parts that all users have in common; `settings` is replaced at a reload."""
+
+    settings: Settings
+    log: Log
+    cache: Cache
+    database: Database
+    keyring: Keyring
+    turns: Turns
+    totals: Totals
+    spawner: Spawner
+    remember: Callable[[UserRecord], None]
+    """Keeps what is known of a user for the next start; does not wait for the disk."""
+    state_directory: Callable[[Account], str]
+    """Returns a user's own directory for indexes and locks, made if need be. Raises OSError."""

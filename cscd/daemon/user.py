@@ -1,0 +1,330 @@
+"""One user who is logged on: the worker that does the work, and what it is told to do next.
+
+`run` is the whole life, from the first logon until the last pass after the last logoff. Whatever happens
+in between (a logon, a message, a turn that comes, another goal) only changes what is known and wakes `run`,
+which then decides. So there is one place where a pass starts, and one order of things in it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final, Literal
+
+from cscd.daemon import sandbox
+from cscd.daemon.account import Account
+from cscd.daemon.codes import Code
+from cscd.daemon.operation import Operation
+from cscd.daemon.passes import Passes
+from cscd.daemon.pauses import Pauses
+from cscd.daemon.setup import setup_of
+from cscd.daemon.shared import Shared
+from cscd.daemon.timers import Timers
+from cscd.daemon.told import event_of
+from cscd.daemon.wants import Wants
+from cscd.daemon.worker import Worker
+from cscd.errors import AccountError
+from cscd.events.service import RootHidden
+from cscd.events.sessions import SessionIgnored
+from cscd.events.workers import WatchDegraded, WorkerAbandoned, WorkerExited, WorkerFailed, WorkerStarted
+from cscd.worker.messages import Happened, PassEnded, PassProgress, Scope, Standing
+
+GRACE: Final = 2.0
+"""Seconds after the last logoff before the last pass: programs close their files, and who logs on again at
+once finds everything as it was."""
+
+
+KEY_AGAIN: Final = 60.0
+"""Seconds until a key that could not be used is tried again: somebody mends it, or the disk has room."""
+
+
+class Stay(Enum):
+    """Whether the user is there."""
+
+    HERE = auto()
+    """A session is open."""
+    GRACE = auto()
+    """The last session has ended just now."""
+    LAST_PASS = auto()
+    """The last pass is wanted or under way."""
+    GONE = auto()
+    """Nothing is left to do."""
+
+
+class User:
+    """A user who is logged on, or was until just now."""
+
+    def __init__(self, account: Account, shared: Shared, judge: Callable[[], None]) -> None:
+        """Take the account; `judge` is called when what is known of the user's items has changed."""
+        self.account = account
+        self._judge = judge
+        self.worker: Worker | None = None
+        self.stay = Stay.GONE
+        self._shared = shared
+        self._log = shared.log.for_user(account.name, account.uid)
+        self.wants = Wants(shared.turns)
+        self.passes = Passes(account, shared, self._log)
+        self.pauses = Pauses()
+        self.operation: Operation | None = None
+        """The call of Encrypt that is to be done for the user, or is being done."""
+        self._wake = asyncio.Event()
+        self._timers = Timers()
+        self._leaving = False
+
+    # -- what happens to the user --------------------------------------------------------------
+
+    def log_on(self, account: Account) -> None:
+        """Take note of a logon, or of a change in the account."""
+        moved = account != self.account
+        self.account = account
+        self._timers.cancel("grace")
+        if self.stay in (Stay.LAST_PASS, Stay.GONE):
+            self.pauses.forget()
+            # A pass over everything that is under way serves this logon, too.
+            if not self.passes.over_everything:
+                self.wants.want("logon")
+        elif moved:
+            self.reconfigure()
+        self.stay = Stay.HERE
+        self._wake.set()
+
+    def log_off(self) -> None:
+        """Take note that the last session has ended."""
+        self.stay = Stay.GRACE
+        self._timers.start("grace", GRACE, self._end_grace)
+
+    def _end_grace(self) -> None:
+        if self._shared.settings.enforcement.logoff_pass and not self.pauses.given_up:
+            self.stay = Stay.LAST_PASS
+            self.wants.want("logoff")
+        else:
+            self.stay = Stay.GONE
+        self._wake.set()
+
+    def reconfigure(self) -> None:
+        """Work by the settings that are in force now."""
+        if self.worker and self.worker.ready:
+            self.worker.send(setup_of(self._shared.settings, self.account, self._state_directory()))
+        self._await_recheck()
+        self._wake.set()
+
+    def recheck(self, trigger: str) -> None:
+        """Have everything looked at, for the reason that `trigger` names."""
+        self.wants.want(trigger)
+        self._wake.set()
+
+    def operate(self, wanted: Operation) -> Operation:
+        """Have a call of Encrypt done, before anything else; returns the one to wait for.
+
+        A call that wants what another one is at already joins it; one that wants the opposite supersedes it.
+        """
+        current = self.operation
+        if current and not current.over:
+            if current.goal is wanted.goal and current.background == wanted.background:
+                return current
+            current.stop("superseded")
+        self.operation = wanted
+        self._wake.set()
+        return wanted
+
+    def leave(self) -> None:
+        """Stop what is under way and end, without a last pass: the service stops."""
+        self._leaving = True
+        self._wake.set()
+
+    @property
+    def worker_state(self) -> Literal["none", "starting", "ready", "restarting", "abandoned"]:
+        """How the worker stands, as `cscd.daemon.status` says it."""
+        if self.worker:
+            return "ready" if self.worker.ready else "starting"
+        if self.pauses.given_up:
+            return "abandoned"
+        return "restarting" if self.pauses.failures else "none"
+
+    # -- the life ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Live, until there is nothing left to do."""
+        try:
+            while not self.over:
+                worker = await self._start()
+                if worker:
+                    await self._serve(worker)
+                await self._pause()
+        finally:
+            self._timers.cancel_all()
+            self.wants.forget()
+            if self._called:
+                self._called.finish(Code.REQUEST_ABORTED)
+            if self.worker:
+                self.worker.kill()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do for the user."""
+        return self._leaving or (self.stay is Stay.GONE and self._called is None)
+
+    @property
+    def _called(self) -> Operation | None:
+        """The call that waits for its answer."""
+        return self.operation if self.operation and not self.operation.over else None
+
+    async def _start(self) -> Worker | None:
+        """Start a worker; None if that failed, which is counted and told."""
+        shared, began = self._shared, time.monotonic()
+        try:
+            setup = setup_of(shared.settings, self.account, self._state_directory())
+            process = await shared.spawner.spawn(self.account, shared.settings.enforcement.worker_memory)
+        except AccountError:
+            self._log.emit(SessionIgnored(session="", reason="account"))
+            self.pauses.give_up()
+            return None
+        except OSError as error:
+            self._fail(0, "exited", f"not started: {error}")
+            return None
+        for root, setting in sandbox.hidden(setup.roots):
+            shared.log.emit(RootHidden(path=root, setting=setting))
+        self.worker = worker = Worker(process, self, setup)
+        while not worker.ready and not worker.over:
+            await self._sleep()
+        if worker.over:
+            self._bury(worker)
+            return None
+        self._log.emit(WorkerStarted(worker_pid=worker.pid, seconds=time.monotonic() - began))
+        self._await_recheck()
+        return worker
+
+    async def _serve(self, worker: Worker) -> None:
+        """Have a worker do what is to be done, until it has ended."""
+        while not worker.over:
+            await self._decide(worker)
+            await self._sleep()
+        self._bury(worker)
+
+    async def _decide(self, worker: Worker) -> None:
+        """Start a pass, stop one, or let the worker go, as it is time to."""
+        if self.passes.running is not None:
+            if reason := self._reason_to_stop():
+                self.passes.stop(worker, reason)
+            return
+        if self.stay is Stay.LAST_PASS and not self.wants.everything:
+            self.stay = Stay.GONE
+        if self.over or worker.asked_to_end:
+            worker.end()
+            return
+        if self._called:
+            await self._begin(worker, "all", "call", self._called)
+            return
+        chosen = self.wants.choose(worker.wanted, self._wake.set)
+        if chosen:
+            await self._begin(worker, *chosen)
+        elif self.wants.waiting:
+            self.passes.queued(self.wants.everything)
+
+    def _reason_to_stop(self) -> str:
+        """Return why the pass under way should not go on, "" if it should."""
+        operation, running = self.operation, self.passes.running
+        if self._leaving:
+            return "service_stopping"
+        if operation and running and operation.pass_id == running.pass_id:
+            return operation.why_stopped or self.passes.obsolete
+        return "call" if self._called else self.passes.obsolete
+
+    async def _begin(
+        self, worker: Worker, scope: Scope, trigger: str, operation: Operation | None = None
+    ) -> None:
+        """Start a pass; without a key for it, come back later."""
+        self.wants.started(scope)
+        if not await self.passes.start(worker, self.account, scope, trigger, operation):
+            if operation:
+                operation.finish(Code.DECRYPTION_FAILED)
+            worker.wanted = None
+            self.wants.give_back()
+            self._timers.start("key", KEY_AGAIN, lambda: self.recheck("retry"))
+
+    def _bury(self, worker: Worker) -> None:
+        """Take note of the end of a worker."""
+        self.worker = None
+        self.wants.give_back()
+        self._timers.cancel("recheck")
+        self.passes.lost()
+        self.passes.remember()
+        if worker.failure is None and worker.asked_to_end:
+            seconds = asyncio.get_running_loop().time() - worker.began
+            self._log.emit(WorkerExited(worker_pid=worker.pid, seconds=seconds))
+        else:
+            self._fail(worker.pid, *worker.cause)
+
+    # -- failures ------------------------------------------------------------------------------
+
+    def _fail(self, pid: int, reason: str, detail: str) -> None:
+        """Count a failure of the worker, tell it, and go on from where it was when it runs again."""
+        pause = self.pauses.fail()
+        self._shared.totals.worker_failed(reason)
+        self._log.emit(WorkerFailed(worker_pid=pid, reason=reason, detail=detail, restart_seconds=pause))
+        if self._called:
+            self._called.finish(Code.REQUEST_ABORTED)
+        if self.pauses.given_up:
+            self._log.emit(WorkerAbandoned(failures=self.pauses.failures))
+        if self.stay is Stay.LAST_PASS:
+            self.stay = Stay.GONE  # the next logon sees to the rest
+        else:
+            self.wants.want("resume")
+
+    async def _pause(self) -> None:
+        """Wait as long as the failures ask for; for good, if there were too many."""
+        if self.pauses.pause and not self.pauses.given_up:
+            self._timers.start("restart", self.pauses.pause, self._wake.set)
+        while not self.over and (self.pauses.given_up or "restart" in self._timers):
+            await self._sleep()
+        self._timers.cancel("restart")
+
+    # -- what the worker says ------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """See `WorkerListener`."""
+        self._wake.set()
+
+    def stands(self, said: Standing) -> None:
+        """See `WorkerListener`."""
+        self.passes.stand(said)
+        self._judge()
+
+    def happened(self, said: Happened) -> None:
+        """See `WorkerListener`."""
+        event = event_of(said)
+        if isinstance(event, WatchDegraded):
+            self._shared.totals.watch_degraded(event.reason)
+        (self._log.for_pass(said.pass_id) if said.pass_id else self._log).emit(event)
+
+    def progressed(self, said: PassProgress) -> None:
+        """See `WorkerListener`."""
+        self.passes.progressed(said)
+
+    def pass_ended(self, said: PassEnded) -> None:
+        """See `WorkerListener`."""
+        if self.passes.end(said):
+            self.pauses.forget()
+        if self.operation and self.operation.pass_id == said.pass_id:
+            self.operation.end(said)
+        self.wants.give_back()
+        self._await_recheck()
+        self._judge()
+        self._wake.set()
+
+    # -- small things --------------------------------------------------------------------------
+
+    def _await_recheck(self) -> None:
+        """Have everything looked at again after the configured time."""
+        interval = self._shared.settings.enforcement.recheck_interval
+        self._timers.cancel("recheck")
+        if interval:
+            self._timers.start("recheck", interval, lambda: self.recheck("interval"))
+
+    def _state_directory(self) -> str:
+        return self._shared.state_directory(self.account)
+
+    async def _sleep(self) -> None:
+        """Wait until something has happened."""
+        await self._wake.wait()
+        self._wake.clear()

@@ -1,0 +1,117 @@
+"""All users who are logged on, and what concerns every one: another state, other settings, the end."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from cscd.daemon import compliance
+from cscd.daemon.account import Account
+from cscd.daemon.shared import Shared
+from cscd.daemon.user import User
+from cscd.events.service import InternalError
+
+STOP_WITHIN: Final = 4.0
+"""Seconds for all workers to stop after the chunk at hand and end; then they are killed, which costs no item
+anything."""
+
+
+class Users:
+    """The users who are logged on; hears of logons as a `LogonListener`."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._users: dict[int, User] = {}
+        self._lives: dict[int, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._users)
+
+    def __iter__(self) -> Iterator[User]:
+        """Yield those who are logged on, or were until just now."""
+        return iter(list(self._users.values()))
+
+    def find(self, uid: int) -> User | None:
+        """Return the user with a number, if logged on."""
+        return self._users.get(uid)
+
+    # -- logons --------------------------------------------------------------------------------
+
+    def logged_on(self, account: Account) -> None:
+        """Take note of a first session, or of a change in the account."""
+        if self._stopping:
+            return
+        user = self._users.get(account.uid)
+        if user is None:
+            user = self._users[account.uid] = User(account, self._shared, self.judge)
+        user.log_on(account)
+        if account.uid not in self._lives:
+            self._begin(user)
+
+    def logged_off(self, uid: int) -> None:
+        """Take note that the last session of a user has ended."""
+        user = self._users.get(uid)
+        if user:
+            user.log_off()
+
+    def _begin(self, user: User) -> None:
+        life = asyncio.get_running_loop().create_task(user.run(), name=f"user {user.account.uid}")
+        self._lives[user.account.uid] = life
+        life.add_done_callback(lambda ended: self._ended(user, ended))
+
+    def _ended(self, user: User, life: asyncio.Task[None]) -> None:
+        """Forget a user who has left, unless they came back in the very moment."""
+        uid = user.account.uid
+        del self._lives[uid]
+        error = None if life.cancelled() else life.exception()
+        if error:
+            where = f"what is done for {user.account.name}"
+            self._shared.log.emit(InternalError(where=where, error=f"{type(error).__name__}: {error}"))
+        if user.over or self._stopping or error:
+            del self._users[uid]
+            self.judge()
+        else:
+            self._begin(user)
+
+    # -- all of them ---------------------------------------------------------------------------
+
+    def recheck(self, trigger: str) -> None:
+        """Have everything of everybody looked at."""
+        for user in self:
+            user.recheck(trigger)
+
+    def reconfigure(self) -> None:
+        """Have everybody work by the settings in force."""
+        for user in self:
+            user.reconfigure()
+
+    def ping(self) -> None:
+        """Ask every worker whether it is alive."""
+        for user in self:
+            if user.worker and user.worker.ready:
+                user.worker.ping()
+
+    def judge(self) -> None:
+        """Find out whether some item known is not in the cache-wide state."""
+        state = self._shared.cache.state
+        there = {user.account.uid for user in self}
+        partial = any(user.passes.partial for user in self) or any(
+            compliance.partial(state, record.last_pass, record.pending)
+            for record in self._shared.database.users()
+            if record.uid not in there
+        )
+        self._shared.cache.judge(partial=partial)
+
+    async def stop(self) -> int:
+        """Stop everything that is under way and wait for it; returns how many passes that were."""
+        self._stopping = True
+        for user in self:
+            user.leave()
+        lives = list(self._lives.values())
+        if lives:
+            _, late = await asyncio.wait(lives, timeout=STOP_WITHIN)
+            for life in late:
+                life.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        return len(lives)

@@ -1,0 +1,58 @@
+"""Whether a user's items are all in the cache-wide state, as far as anybody knows."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cscd.daemon.compliance import partial, unright
+from cscd.daemon.records import PassRecord
+from cscd.files.goal import State
+from cscd.worker.messages import ReasonCount, Standing
+
+DONE = PassRecord(
+    pass_id="ab",  # noqa: S106 - not a password
+    trigger="logon",
+    scope="all",
+    goal=State.ENCRYPTED,
+    ended=1.0,
+    seconds=1.0,
+    complete=True,
+    partial=False,
+    stopped=False,
+)
+
+
+def test_all_is_right_after_a_complete_pass_that_left_nothing() -> None:
+    """Towards the state that the cache has."""
+    assert not partial(State.ENCRYPTED, DONE, {})
+
+
+def test_nothing_is_known_before_the_first_pass() -> None:
+    """That counts as partial."""
+    assert partial(State.ENCRYPTED, None, {})
+
+
+@pytest.mark.parametrize(
+    "change", [{"goal": State.UNENCRYPTED}, {"complete": False}, {"error": "target"}], ids=str
+)
+def test_a_pass_that_says_less_than_everything_leaves_it_partial(change: dict[str, Any]) -> None:
+    """It went elsewhere, came not to its end, or not into every root."""
+    assert partial(State.ENCRYPTED, replace(DONE, **change), {})
+
+
+def test_what_is_left_makes_it_partial() -> None:
+    """Whatever the pass said; and what was left and is right now does not."""
+    assert partial(State.ENCRYPTED, DONE, {"open_elsewhere": 1})
+    assert not partial(State.ENCRYPTED, replace(DONE, partial=True), {"open_elsewhere": 0})
+
+
+def test_what_waits_and_what_failed_both_are_not_right() -> None:
+    """By what the worker says."""
+    standing = Standing(
+        roots=(),
+        pending=(ReasonCount(reason="open_elsewhere", count=2),),
+        failed=(ReasonCount(reason="hard_linked", count=3),),
+        first=(),
+    )
+    assert unright(standing) == {"open_elsewhere": 2, "hard_linked": 3}
