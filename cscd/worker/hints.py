@@ -50,6 +50,7 @@ class Hints:
         self._closed: dict[Place, None] = {}
         self._subtrees: dict[str, None] = {}
         self._standing: list[Degraded | Watching | RootGone] = []
+        self._stands: Degraded | Watching | RootGone | None = None
 
     def __bool__(self) -> bool:
         return bool(self._standing or self._subtrees or self._files or self._closed)
@@ -78,7 +79,13 @@ class Hints:
         self._closed[place] = None
 
     def standing(self, news: Degraded | Watching | RootGone) -> None:
-        """Tell how far the root is watched; of what was not yet sent, the last of each kind is enough."""
+        """Tell how far the root is watched, unless it is known.
+
+        Of what was not yet sent, the last of each kind is enough.
+        """
+        if news == self._stands:
+            return
+        self._stands = news
         self._standing = [earlier for earlier in self._standing if type(earlier) is not type(news)]
         self._standing.append(news)
         self.gone = isinstance(news, RootGone)

@@ -62,7 +62,7 @@ class Lookout:
         self._hear_at: float | None = None
         self._tell_at = 0.0
         self._renew_at: float | None = None
-        self._renew_after = _RENEW_AFTER
+        self._renew_after = 0.0
         self._renewed_at = 0.0
         self._working = False
 
@@ -100,7 +100,8 @@ class Lookout:
         if self._hear_at is not None and now >= self._hear_at:
             self._hear_at = None
             self._hear()
-        self._working = bool([root for root in self._roots if root.work(now + _SLICE)])
+        if self._working:
+            self._work(now + _SLICE)
         if self._renew_at is not None and now >= self._renew_at:
             self._renew()
         if now >= self._tell_at and self._news:
@@ -108,6 +109,11 @@ class Lookout:
             for root in self._roots:
                 root.settle()
             self._tell()
+
+    def _work(self, until: float) -> None:
+        self._working = bool([root for root in self._roots if root.work(until)])
+        if not self._working and any(root.unwatched for root in self._roots):
+            self._plan(room=True)
 
     # -- the watch -----------------------------------------------------------------------------------
 
@@ -136,6 +142,7 @@ class Lookout:
         self._wake.answered()
         for root in self._roots:
             root.hear()
+        self._working = True  # directories may have appeared
         if self._reader and self._reader.died:
             self._degrade("died")
         elif [intake for intake in self._intakes if intake.overflowed()]:
@@ -150,12 +157,12 @@ class Lookout:
 
     def _plan(self, *, room: bool) -> None:
         """Plan to begin again, later each time while it does not help."""
-        now = time.monotonic()
-        first, most = (_ROOM_AFTER, _ROOM_AFTER_MOST) if room else (_RENEW_AFTER, _RENEW_AFTER_MOST)
         if self._renew_at is not None:
             return
-        calm = now - self._renewed_at > 2 * self._renew_after + _RENEW_AFTER_MOST
-        self._renew_after = first if calm else min(max(first, 2 * self._renew_after), most)
+        first, most = (_ROOM_AFTER, _ROOM_AFTER_MOST) if room else (_RENEW_AFTER, _RENEW_AFTER_MOST)
+        now = time.monotonic()
+        again = now - self._renewed_at < most
+        self._renew_after = min(max(first, 2 * self._renew_after), most) if again else first
         self._renew_at = now + self._renew_after
 
     def _renew(self) -> None:

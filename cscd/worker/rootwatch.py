@@ -107,9 +107,9 @@ class RootWatch:
             self._hints.subtree(path)
 
     @property
-    def complete(self) -> bool:
-        """Whether all that is there is watched, as far as is known."""
-        return not (self._gone or self._coverage.unwatched)
+    def unwatched(self) -> int:
+        """How many directories there was no room to watch."""
+        return 0 if self._gone else self._coverage.unwatched
 
     # -- events ------------------------------------------------------------------------------------
 

@@ -151,4 +151,5 @@ def _quiet() -> None:
     threading.stack_size(_STACK)
     # watchdog logs an overflow, which is told anyway, and warns when a directory is watched once more.
     logging.getLogger("watchdog").addHandler(logging.NullHandler())
-    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+    # By category alone: a pattern of its text would be compiled here, which costs more memory than the watch.
+    warnings.simplefilter("ignore", RuntimeWarning)
