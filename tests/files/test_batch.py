@@ -1,7 +1,7 @@
 """Many items through the protocol together."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from cscd.files.batch import Converter, Order
 from cscd.files.lease import LeaseWatch
 from cscd.files.outcome import Outcome, Reason
 from cscd.files.rewrite import Rewriter
-from tests.support import forks, openers, passes
+from tests.support import denial, forks, openers, passes
 from tests.support.passes import ENCRYPTED
 
 MANY = 300
@@ -28,8 +28,15 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def convert(directory: Path, names: Sequence[str], *, stop_after: int = 0, looking: bool = False) -> Results:
-    """Convert the items in a fork and return what became of each."""
+def convert(
+    directory: Path,
+    names: Sequence[str],
+    *,
+    stop_after: int = 0,
+    looking: bool = False,
+    first: Callable[[], None] = lambda: None,
+) -> Results:
+    """Convert the items in a fork, where `first` is called before, and return what became of each."""
     asked = 0
 
     def check() -> None:
@@ -55,7 +62,7 @@ def convert(directory: Path, names: Sequence[str], *, stop_after: int = 0, looki
             for order in orders
         }
 
-    return forks.call(run, first=lambda: None)
+    return forks.call(run, first=first)
 
 
 def test_each_item_gets_its_own_result(directory: Path) -> None:
@@ -91,6 +98,16 @@ def test_cancelled_it_completes_what_was_exchanged(directory: Path, stop_after: 
         assert passes.is_encrypted(content) == (result == (Outcome.ENCRYPTED, None)), name
     assert len(os.listdir(directory)) == MANY
     assert None in results.values()
+
+
+@pytest.mark.parametrize("count", [1, 2 * MANY // 3])
+def test_what_does_not_reach_the_medium_is_not_exchanged(directory: Path, count: int) -> None:
+    """Where the disk fails, few items or many slices, each is as it was, and nothing of ours is left."""
+    names = sorted(os.listdir(directory))[:count]
+    results = convert(directory, names, first=denial.deny_syncing)
+    assert results == dict.fromkeys(names, (Outcome.LEFT, Reason.IO_ERROR))
+    assert {path.read_bytes() for path in directory.iterdir()} == {b"content"}
+    assert len(os.listdir(directory)) == MANY
 
 
 def test_looking_says_what_would_be_done(directory: Path) -> None:

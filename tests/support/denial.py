@@ -38,11 +38,13 @@ class Numbers:
     renameat2: int
     openat: int
     pwritev2: int
+    fsync: int
+    syncfs: int
 
 
 NUMBERS = {
-    "x86_64": Numbers(fcntl=72, renameat2=316, openat=257, pwritev2=328),
-    "aarch64": Numbers(fcntl=25, renameat2=276, openat=56, pwritev2=287),
+    "x86_64": Numbers(fcntl=72, renameat2=316, openat=257, pwritev2=328, fsync=74, syncfs=306),
+    "aarch64": Numbers(fcntl=25, renameat2=276, openat=56, pwritev2=287, fsync=82, syncfs=267),
 }
 """By platform.machine(): arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h."""
 
@@ -66,6 +68,18 @@ def deny_exchange() -> None:
         (LOAD_WORD, 0, 0, NUMBER_AT),
         (JUMP_IF_EQUAL, 0, 1, NUMBERS[platform.machine()].renameat2),
         (RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.EINVAL),
+        (RETURN, 0, 0, SECCOMP_RET_ALLOW),
+    )
+
+
+def deny_syncing() -> None:
+    """Refuse syncfs(2) and fsync(2) with EIO, as a disk does that has lost what was written."""
+    numbers = NUMBERS[platform.machine()]
+    _install(
+        (LOAD_WORD, 0, 0, NUMBER_AT),
+        (JUMP_IF_EQUAL, 1, 0, numbers.syncfs),
+        (JUMP_IF_EQUAL, 0, 1, numbers.fsync),
+        (RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.EIO),
         (RETURN, 0, 0, SECCOMP_RET_ALLOW),
     )
 
