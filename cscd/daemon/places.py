@@ -16,6 +16,9 @@ from cscd.daemon.account import Account
 STATE: Final = "/var/lib/cscd"
 RUNTIME: Final = "/run/cscd"
 _PRIVATE: Final = 0o700
+_PASSED: Final = 0o711
+"""Of the state: users pass through it to what is theirs."""
+_SEEN: Final = 0o755
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -43,6 +46,13 @@ class Places:
         """The path of the socket that commands speak to."""
         return os.path.join(self.runtime, "control")
 
+    def prepare(self) -> None:
+        """Make the directories that are not there, as systemd would have. Raises OSError."""
+        for path, mode in ((self.state, _PASSED), (self.runtime, _SEEN)):
+            if not os.path.isdir(path):
+                os.makedirs(path, _PRIVATE)
+                os.chmod(path, _PRIVATE if self.own else mode)
+
     def of_user(self, account: Account) -> str:
         """Return a user's own directory for indexes and locks, made if need be.
 
@@ -51,7 +61,7 @@ class Places:
         if self.own:
             return self.state
         above = os.path.join(self.state, "users")
-        _make(above, 0o711)
+        _make(above, _PASSED)
         path = os.path.join(above, str(account.uid))
         if _make(path, _PRIVATE):
             os.chown(path, account.uid, account.gid, follow_symlinks=False)

@@ -143,6 +143,7 @@ class Service:
     async def _share(self, stack: AsyncExitStack) -> Shared:
         """Open what is remembered and the keys, and start what workers are forked from."""
         places, settings, log = self._parts.places, self._settings, self._log
+        places.prepare()
         database, told = Database.open(places.database)
         stack.callback(database.close)
         for event in told:

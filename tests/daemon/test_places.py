@@ -30,6 +30,16 @@ def test_a_user_alone_has_everything_in_the_own_state_directory() -> None:
     assert places.of_user("/s", {"XDG_RUNTIME_DIR": "relative"}).control == "/s/control"
 
 
+def test_what_systemd_did_not_make_is_made(tmp_path: Path) -> None:
+    """Users can pass through the service's state, and see its socket; of a user alone both are private."""
+    for own, modes in ((False, (0o711, 0o755)), (True, (0o700, 0o700))):
+        found = places.Places(str(tmp_path / f"s{own}"), str(tmp_path / f"r{own}"), own=own)
+        found.prepare()
+        found.prepare()
+        paths = (found.state, found.runtime)
+        assert tuple(os.stat(path).st_mode & 0o7777 for path in paths) == modes
+
+
 @pytest.mark.root
 def test_each_user_gets_a_directory_of_their_own(tmp_path: Path, alice: User) -> None:
     """Nobody else comes into it, and it is there the next time."""
