@@ -25,7 +25,6 @@ from cscd.daemon.wants import Wants
 from cscd.daemon.worker import Worker
 from cscd.errors import AccountError
 from cscd.events.service import RootHidden
-from cscd.events.sessions import SessionIgnored
 from cscd.events.workers import WatchDegraded, WorkerAbandoned, WorkerExited, WorkerFailed, WorkerStarted
 from cscd.worker.messages import Happened, PassEnded, PassProgress, Scope, Standing
 
@@ -175,9 +174,9 @@ class User:
         try:
             setup = setup_of(shared.settings, self.account, self._state_directory())
             process = await shared.spawner.spawn(self.account, shared.settings.enforcement.worker_memory)
-        except AccountError:
-            self._log.emit(SessionIgnored(session="", reason="account"))
+        except AccountError as error:  # it does not mend itself
             self.pauses.give_up()
+            self._fail(0, "exited", f"not started: {error}")
             return None
         except OSError as error:
             self._fail(0, "exited", f"not started: {error}")

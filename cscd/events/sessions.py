@@ -102,7 +102,7 @@ class SessionIgnored(UserEvent):
     session: Word
     """logind's id of it."""
     reason: Word
-    """The rule: class, user, group, min_uid, or account (name or home make no path of a cache)."""
+    """The rule: class, user, group or min_uid."""
 
     def message(self) -> str:
         """Say which and why."""
