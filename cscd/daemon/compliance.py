@@ -1,8 +1,14 @@
 """Whether a user's items are all in the cache-wide state, as far as anybody knows."""
 
+from typing import Final
+
 from cscd.daemon.records import Counts, PassRecord
 from cscd.files.goal import State
-from cscd.worker.messages import Standing
+from cscd.files.outcome import Lasting, Reason
+from cscd.worker.messages import PassEnded, Standing
+
+_FINE: Final = frozenset(reason.value for reason in Reason if reason.lasting is Lasting.FINE)
+"""Why an item is left alone that holds nothing to convert."""
 
 
 def partial(state: State, last: PassRecord | None, unright: Counts) -> bool:
@@ -15,6 +21,11 @@ def partial(state: State, last: PassRecord | None, unright: Counts) -> bool:
     """
     known = last is not None and last.goal is state and last.complete and not last.error
     return not known or any(unright.values())
+
+
+def left(report: PassEnded) -> Counts:
+    """Return what a pass over everything left that is not right, by reason."""
+    return {each.reason: each.count for each in report.reasons if each.reason not in _FINE}
 
 
 def unright(standing: Standing) -> Counts:

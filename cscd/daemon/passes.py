@@ -127,6 +127,7 @@ class Passes:
         self._shared.totals.pass_ended(running.goal, report)
         if running.scope == "all":
             self.last = running.record(report)
+            self.unright = compliance.left(report)
             self.since = 0
             self.remember()
         else:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from cscd.daemon.compliance import partial, unright
+from cscd.daemon.compliance import left, partial, unright
 from cscd.daemon.records import PassRecord
 from cscd.files.goal import State
-from cscd.worker.messages import ReasonCount, Standing
+from cscd.worker.messages import PassEnded, ReasonCount, Standing
 
 DONE = PassRecord(
     pass_id="ab",  # noqa: S106 - not a password
@@ -45,6 +45,13 @@ def test_what_is_left_makes_it_partial() -> None:
     """Whatever the pass said; and what was left and is right now does not."""
     assert partial(State.ENCRYPTED, DONE, {"open_elsewhere": 1})
     assert not partial(State.ENCRYPTED, replace(DONE, partial=True), {"open_elsewhere": 0})
+
+
+def test_what_a_pass_left_is_not_right_unless_it_holds_nothing_to_convert() -> None:
+    """Until the worker says more."""
+    reasons = (ReasonCount(reason="empty", count=5), ReasonCount(reason="metadata", count=2))
+    ended = PassEnded(pass_id="ab", complete=True, partial=True, stopped=False, reasons=reasons)  # noqa: S106
+    assert left(ended) == {"metadata": 2}
 
 
 def test_what_waits_and_what_failed_both_are_not_right() -> None:
