@@ -48,6 +48,8 @@ class Logons:
         self.log = log
         self.accounts = accounts
         self.listener = listener
+        self.known = asyncio.Event()
+        """Set once all sessions have been listed, and it is known who counts."""
         self._counts: dict[int, int] = {}
         self._sessions: dict[str, Session] = {}
         self._users: dict[int, _User] = {}
@@ -130,6 +132,7 @@ class Logons:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_SETTLING):
                 await asyncio.gather(*(user.settled.wait() for user in self._users.values()))
+        self.known.set()
         after = self._counting()
         self.log.emit(
             SessionsListed(

@@ -26,6 +26,11 @@ class OwnSession:
         self._logons = Logons(SessionSettings(min_uid=0), log, accounts, listener)
 
     @property
+    def known(self) -> asyncio.Event:
+        """Set once it is known who is logged on."""
+        return self._logons.known
+
+    @property
     def open(self) -> Mapping[int, int]:
         """How many sessions the user has, by uid: none only while the account is not found."""
         return self._logons.open

@@ -7,6 +7,7 @@ way.
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -46,6 +47,8 @@ from cscd.events.log import Log
 from cscd.events.service import InternalError, ServiceStarted, ServiceStopped, ServiceStopping
 from cscd.events.state import CallerLimited
 
+_KNOWN_WITHIN: Final = 5.0
+"""Seconds that the start waits for the first list of who is logged on."""
 _TICK: Final = 30.0
 """Seconds between two looks at what nobody wakes us for, where systemd asks for no pings."""
 _PLACE: Final = re.compile(r"(.+?):(\d+)(?::(\d+))?: (.*)", re.DOTALL)
@@ -62,6 +65,10 @@ class Logons(Protocol):
     @property
     def source(self) -> str:
         """Where they are seen."""
+
+    @property
+    def known(self) -> asyncio.Event:
+        """Set once it is known who is logged on."""
 
     async def run(self) -> None:
         """Tell of logons until cancelled."""
@@ -133,7 +140,7 @@ class Service:
         running = asyncio.create_task(self._logons.run(), name="logons")
         ticking = asyncio.create_task(self._tick(), name="tick")
         try:
-            self._start()
+            await self._start()
             await asyncio.wait((self._asked_to_stop, running, ticking), return_when=FIRST_COMPLETED)
             await self._stop(running, ticking)
         finally:
@@ -184,9 +191,11 @@ class Service:
         """Tell of an error that nobody foresaw, in finding an answer."""
         self._log.emit(InternalError(where="the control socket", error=f"{type(error).__name__}: {error}"))
 
-    def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._ask_to_reload)
+    async def _start(self) -> None:
+        """Say that the service is up, once it is known who is logged on, or that this takes long."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._ask_to_reload)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._logons.known.wait(), _KNOWN_WITHIN)
         cache = self._shared.cache
         self._measures.start()
         self._notify.ready(f"cache {cache.state}")

@@ -57,6 +57,11 @@ class Sessions:
         return self._logons.open
 
     @property
+    def known(self) -> asyncio.Event:
+        """Set once it is known who is logged on."""
+        return self._logons.known
+
+    @property
     def source(self) -> str:
         """The source that tells of logons now, "" while none works."""
         return self._source
