@@ -38,6 +38,7 @@ A worker, which the service has for every user that is logged on:
 `branches`      the watched directories of one root
 `coverage`      having all of them watched
 `doubts`        events that do not say enough
+`network`       which filesystems are served by another machine
 `rootwatch`     watching one root
 `lookout`       the watcher's process
 `watcher`       seeing new items, in a process of its own

@@ -104,6 +104,14 @@ class Reader(InotifyFD):
         self.died = False
         """Whether the thread has ended, whatever the reason."""
 
+    def watched(self) -> set[int]:
+        """Return the numbers of all watches that the kernel has (proc_pid_fdinfo(5)).
+
+        Raises OSError.
+        """
+        with open(f"/proc/self/fdinfo/{self._inotify_fd}", encoding="ascii") as lines:
+            return {int(line.split()[1][3:], 16) for line in lines if line.startswith("inotify wd:")}
+
     def run(self) -> None:
         """Read until told to stop; run by the thread."""
         try:

@@ -5,9 +5,10 @@ limit while nothing happens. When something does, it lets ten milliseconds of ev
 it tells at most twenty times a second; what the resident does not take in time waits in `Hints`, where
 it stays small.
 
-When events were lost the watch is begun again from nothing, because whatever is known of what is where may
-be wrong. That takes a walk over all directories, so the pause before doubles while it happens again and
-again; until then the old watch goes on.
+After a walk over a root, and now and then while there are events, what we think is watched is compared with
+the kernel's own list. When events were lost, or watches, the watch is begun again from nothing, because
+whatever is known of what is where may be wrong. That takes a walk over all directories, so the pause before
+doubles while it happens again and again; until then the old watch goes on.
 """
 
 import contextlib
@@ -40,6 +41,10 @@ _RENEW_AFTER_MOST: Final = 60.0
 #: The same where there was no room for watches: somebody else has to make some.
 _ROOM_AFTER: Final = 60.0
 _ROOM_AFTER_MOST: Final = 3600.0
+#: Seconds between two looks at the kernel's list of watches; while nothing happens there is none.
+_AUDIT_EVERY: Final = 60.0
+#: Seconds until a watch is lost that the kernel does not have: within them comes the event of its end.
+_AUDIT_AGAIN: Final = 1.0
 
 
 class Lookout:
@@ -65,6 +70,10 @@ class Lookout:
         self._renew_after = 0.0
         self._renewed_at = 0.0
         self._working = False
+        self._audited_at = 0.0
+        self._audit_at: float | None = None
+        self._missing: set[int] = set()
+        """Watches that the kernel did not have at the last look."""
 
     def run(self) -> None:
         """Watch until the resident has gone."""
@@ -87,7 +96,7 @@ class Lookout:
         """Return for how many milliseconds there is nothing to do; None for ever."""
         if self._working:
             return 0
-        times = [self._hear_at, self._renew_at, self._tell_at if self._news else None]
+        times = [self._hear_at, self._renew_at, self._audit_at, self._tell_at if self._news else None]
         due = [at for at in times if at is not None]
         return max(0, int((min(due) - time.monotonic()) * 1000) + 1) if due else None
 
@@ -104,6 +113,8 @@ class Lookout:
             self._work(now + _SLICE)
         if self._renew_at is not None and now >= self._renew_at:
             self._renew()
+        if self._audit_at is not None and now >= self._audit_at:
+            self._audit(now)
         if now >= self._tell_at and self._news:
             self._tell_at = now + _TELL_EVERY
             for root in self._roots:
@@ -112,8 +123,26 @@ class Lookout:
 
     def _work(self, until: float) -> None:
         self._working = bool([root for root in self._roots if root.work(until)])
-        if not self._working and any(root.unwatched for root in self._roots):
+        if self._working:
+            return
+        if any(root.unwatched for root in self._roots):
             self._plan(room=True)
+        if until - self._audited_at > _AUDIT_EVERY:
+            self._audit(until)
+
+    def _audit(self, now: float) -> None:
+        """Compare what we think is watched with the kernel's list."""
+        self._audited_at, self._audit_at = now, None
+        if self._reader is None or self._renew_at is not None:
+            return
+        with contextlib.suppress(OSError):  # without /proc there is no list
+            there = self._reader.watched()
+            missing = {wd for root in self._roots for wd in root.watches} - there
+            if missing & self._missing:
+                self._degrade("died")
+            elif missing:
+                self._audit_at = now + _AUDIT_AGAIN
+            self._missing = missing
 
     # -- the watch -----------------------------------------------------------------------------------
 
@@ -173,6 +202,7 @@ class Lookout:
             with contextlib.suppress(RuntimeError):  # it never started
                 self._reader.join()
         self._reader, self._roots, self._intakes = None, [], []
+        self._missing = set()
         self._begin()
 
     # -- the resident --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from watchdog.observers.inotify_c import InotifyConstants
 
 from cscd.files.temporary import PREFIX, SecondName
 from cscd.files.tree import Tree
+from cscd.worker import network
 from cscd.worker.branches import Branch
 from cscd.worker.coverage import Coverage
 from cscd.worker.doubts import Doubts
@@ -51,6 +52,7 @@ class RootWatch:
     ) -> None:
         """Begin to watch; `work` goes on with it."""
         self.number = number
+        self._device = tree.device
         self._selection = selection
         self._intake = intake
         self._hints = hints
@@ -92,6 +94,8 @@ class RootWatch:
             self._lose_root()
         elif coverage.unwatched:
             self._hints.standing(Degraded(self.number, "limit", coverage.unwatched))
+        elif network.serves(self._device):
+            self._hints.standing(Degraded(self.number, "unsupported", 0))
         else:
             self._hints.standing(Watching(self.number, len(coverage.branches)))
 

@@ -79,6 +79,23 @@ def test_a_reader_that_dies_is_told_and_replaced(root: Path) -> None:
         assert listen(root, do=act) == ([Degraded(0, "died", 0)], True)
 
 
+def test_a_watch_that_the_kernel_lost_is_told_and_renewed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's own list is what counts: here the end of a watch was never heard of."""
+    monkeypatch.setattr(Intake, "on_watch_deleted", lambda _intake, _wd: None)
+    monkeypatch.setattr(lookout, "_AUDIT_EVERY", 0.0)
+    monkeypatch.setattr(lookout, "_AUDIT_AGAIN", 0.1)
+
+    def act(listener: Listener) -> tuple[list[Degraded], bool]:
+        (root / "9").rmdir()
+        (root / "new").write_bytes(b"content")
+        told = listener.until_watching()
+        return _degraded(told), Watching(0, 10) in told
+
+    assert listen(root, do=act) == ([Degraded(0, "died", 0)], True)
+
+
 def _in_user_namespace(function: Callable[[], Answer]) -> Answer:
     """Call in a fork with limits of its own (user_namespaces(7), /proc/sys/user), or skip."""
 
