@@ -12,7 +12,6 @@ of whatever a worker leaves behind, and ends that.
 import contextlib
 import errno
 import gc
-import importlib
 import os
 import resource
 import select
@@ -24,7 +23,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from cscd.errors import AccountError, ConfinementError, MessageError
-from cscd.worker import confinement, kernel, preload
+from cscd.worker import confinement, kernel, preload, resident
 from cscd.worker.channel import Channel, encoded
 from cscd.worker.confinement import Credentials, Limits
 from cscd.worker.messages import Message
@@ -201,11 +200,11 @@ def main(arguments: list[str], run: Run) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kernel.adopt_orphans()
     preload.warm()
-    gc.collect()
+    # Without a collection before: the holes that it makes in our pages would be filled by every worker anew.
     gc.freeze()
     _ForkServer(connection, run).serve()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], importlib.import_module("cscd.worker.resident").run))
+    sys.exit(main(sys.argv[1:], resident.run))

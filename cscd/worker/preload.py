@@ -15,11 +15,15 @@ from typing import Final
 from cscd.age import X25519Identity, decrypt_stream, encrypt_stream
 from cscd.errors import MessageError
 from cscd.files.goal import State
+from cscd.worker import closing, converter, recheck, resident, watcher
 from cscd.worker.channel import encoded, from_daemon, from_worker
 from cscd.worker.messages import Message, PassEnded, Ready, Setup, StartPass
 
 _CODECS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "idna", "unicode_escape", "raw_unicode_escape")
 _NAME: Final = "0"
+
+LOADED: Final = (resident, watcher, recheck, converter, closing)
+"""What workers and the processes that they fork consist of."""
 
 
 def warm() -> None:
