@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cscd.errors import MessageError
 from cscd.events import items, sessions, workers
 from cscd.events.event import UserEvent
+from cscd.events.notices import Suppressed
 from cscd.worker.messages import Happened
 
 TELLABLE: Final = MappingProxyType(
@@ -36,9 +37,14 @@ TELLABLE: Final = MappingProxyType(
 """The events that a worker may tell, by name."""
 
 
-def event_of(said: Happened) -> UserEvent:
-    """Return the event that a message tells of. Raises `MessageError` for another one, or wrong fields."""
-    kind = TELLABLE.get(said.event)
+def event_of(said: Happened) -> UserEvent | Suppressed:
+    """Return the event that a message tells of. Raises `MessageError` for another one, or wrong fields.
+
+    A worker also counts what it would have to tell again and again, and tells how often.
+    """
+    kind: type[UserEvent | Suppressed] | None = TELLABLE.get(said.event)
+    if said.event == Suppressed.kind.name:
+        kind = Suppressed
     if kind is None:
         raise MessageError("an event that is not a worker's to tell")
     try:

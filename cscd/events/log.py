@@ -153,16 +153,16 @@ class _Log:
 class PassLog(_Log):
     """The log of one pass."""
 
-    def emit(self, event: PassEvent | UserEvent) -> None:
-        """Say that something happened in the pass."""
+    def emit(self, event: PassEvent | UserEvent | Suppressed) -> None:
+        """Say that something happened in the pass, or how often."""
         self._emit(event)
 
 
 class UserLog(_Log):
     """The log of one user."""
 
-    def emit(self, event: UserEvent) -> None:
-        """Say that something happened to the user, outside of any pass."""
+    def emit(self, event: UserEvent | Suppressed) -> None:
+        """Say that something happened to the user outside of any pass, or how often."""
         self._emit(event)
 
     def for_pass(self, pass_id: str) -> PassLog:

@@ -22,6 +22,8 @@ from cscd.worker.standing import Standing
 #: wait is twice as long as the one before.
 _FAILED: Final = Backoff(1.0, 60.0, 0.2)
 _DEGRADED: Final = Backoff(60.0, 3600.0, 0.0)
+#: Seconds in which a watch that lost events is whole again, if it can be.
+_RECOVERY: Final = 0.5
 #: Seconds without trouble after which trouble is taken for new.
 _FORGIVEN: Final = 600.0
 
@@ -65,8 +67,10 @@ class Charge:
         """Monotonic time at which a recheck is to be asked for, because the watch may have missed items."""
         self.watch_settled = False
         """Whether the watcher has said how far it can see."""
-        self.walked_unwatched = False
-        """Whether a pass began to walk the root before the watcher could see all of it."""
+        self._blind = True
+        """Whether the watcher does not see all of it, or not yet."""
+        self._walked_blind = False
+        """Whether something may have come unseen since the last walk over the root began."""
         self._rewalk_at = inf
         """Monotonic time at which to look for the items to be tried again that are too many to be known."""
         self._failed = _Trouble(_FAILED)
@@ -107,9 +111,10 @@ class Charge:
         now = time.monotonic()
         if self.root.there:
             self.root.state, self.root.reason = "unwatched", reason
-        self.watch_settled = True
+        self.watch_settled = self._blind = True
         if self.recheck_at == inf:
-            self.recheck_at = self._degraded.answer_at(now)
+            # Often the watcher sees everything again at once, and nothing is looked at twice.
+            self.recheck_at = self._degraded.answer_at(now) + _RECOVERY
         self._tell(
             WatchDegraded(
                 reason=reason,
@@ -126,14 +131,16 @@ class Charge:
                 self._tell(WatchRestored(path=self.root.path, directories=directories))
             self.root.state, self.root.reason = "watched", ""
         self.watch_settled = True
-        if self.walked_unwatched:
-            self.walked_unwatched = False
+        self._blind = False
+        if self._walked_blind:
+            self._walked_blind = False
             self.backlog.add(WHOLE)  # what came into a directory after its listing and before its watch
 
     def watch_anew(self) -> None:
         """Note that a watcher has been started, and has not said yet how far it can see."""
         self.watch_settled = False
-        self.walked_unwatched = False
+        self._walked_blind = self._walked_blind or not self._blind
+        self._blind = True
 
     # -- passes --------------------------------------------------------------------------------
 
@@ -143,7 +150,7 @@ class Charge:
         self.standing.begin()
         if not everything:
             return given
-        self.walked_unwatched = not self.watch_settled
+        self._walked_blind = self._blind
         self.recheck_at = inf
         return WHOLE
 

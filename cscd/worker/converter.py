@@ -26,6 +26,7 @@ from cscd.files.outcome import Gone, LeftAlone, Outcome, Reason, Result
 from cscd.files.rewrite import Rewriter
 from cscd.files.tree import Tree
 from cscd.worker import kernel
+from cscd.worker.priority import Io, step_back
 from cscd.worker.scan import Listing, Scan
 from cscd.worker.selection import Selection
 from cscd.worker.tasks import (
@@ -43,8 +44,6 @@ from cscd.worker.tasks import (
 _TELL_EVERY: Final = 0.1
 #: Seconds after which a busy thread hands over the interpreter: the watch of the leases waits no longer.
 _SWITCH: Final = 0.0005
-#: In the background the work makes way for everything else (nice(2)).
-_NICE: Final = 5
 #: Ends and stops are for the pass to decide, which says so by the stop flag. A process that was stopped on
 #: its own would keep its leases, and whoever opens those files would wait.
 _IGNORED: Final = (
@@ -71,6 +70,9 @@ class Assignment:
     """How many threads may work on one large file."""
     stop: mmap
     """One byte shared by all; not zero means stop."""
+    io: Io
+    nice: int
+    """Priorities in the background, see `step_back`."""
 
 
 class ConverterProcess:
@@ -222,5 +224,6 @@ def run_converter(assignment: Assignment, pipe: Connection, parent: int) -> None
     with LeaseWatch() as watch:
         if assignment.goal.background:
             # After the start of the watch, which stays as it was: it must not wait for what it answers for.
-            os.nice(_NICE)
+            with contextlib.suppress(OSError):  # where it cannot be, the work is done all the same
+                step_back(assignment.io, assignment.nice)
         ConverterProcess(assignment, pipe, watch).run()

@@ -20,7 +20,7 @@ from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
 from cscd.worker.messages import Setup, StartPass
 from cscd.worker.places import Place, Places
-from cscd.worker.recheck import Options, Pass, Waiting
+from cscd.worker.recheck import Options, Pass, Waiting, converter_processes
 from cscd.worker.reports import Begun, Error, Finished, Heard, Hint, Report, Sofar, Taken
 from cscd.worker.selection import Selection
 from cscd.worker.spared import refuse_own_state, spared
@@ -171,13 +171,13 @@ class _Root:
 
     def _options(self, tree: Tree, places: Places) -> Options:
         setup = self._errand.setup
-        selection = Selection(setup.include, setup.exclude, spared(tree, [self._state]))
-        options = Options(selection, setup.state_directory, places=places, leave_quickly=True)
         few = not places.subtrees and len(places.items) <= _FEW
         return Options(
-            selection,
+            Selection(setup.include, setup.exclude, spared(tree, [self._state])),
             setup.state_directory,
-            processes=1 if few else options.processes,
+            processes=1 if few else converter_processes(),
+            io=setup.io,
+            nice=setup.nice,
             places=places,
             leave_quickly=True,
         )

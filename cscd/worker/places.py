@@ -1,7 +1,7 @@
 """Places in a tree: single items, and whole subtrees, to be looked at instead of everything."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 #: Directory relative to the root of the tree ("" for the root itself), and name in it.
 Place = tuple[str, str]
@@ -26,3 +26,13 @@ class Places:
 
 
 WHOLE: Final = Places(subtrees=("",))
+
+
+class Inbox(Protocol):
+    """Where hints come from while a pass is at work."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when there is something to take."""
+
+    def take(self) -> Places:
+        """Return what has come, without waiting; nothing of it is forgotten from then on."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from mmap import mmap
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from cscd.errors import WorkersDiedError
 from cscd.files import kernel
@@ -24,7 +24,8 @@ from cscd.worker.directories import Directories
 from cscd.worker.index import Index
 from cscd.worker.lock import only_pass
 from cscd.worker.pending import PendingItems
-from cscd.worker.places import WHOLE, Place, Places
+from cscd.worker.places import WHOLE, Inbox, Place, Places
+from cscd.worker.priority import Io
 from cscd.worker.scan import Listing
 from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally, join
@@ -46,6 +47,11 @@ if TYPE_CHECKING:
 _TICK: Final = 0.1
 
 
+def converter_processes() -> int:
+    """Return how many converter processes a pass has on this machine."""
+    return min(4, 1 + (os.cpu_count() or 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a pass is done, beyond its goal."""
@@ -57,11 +63,15 @@ class Options:
     """Seconds for which to come back to items that were open."""
     looking: bool = False
     """Only look and say what would be done."""
-    processes: int = field(default_factory=lambda: min(4, 1 + (os.cpu_count() or 1)))
+    processes: int = field(default_factory=converter_processes)
     """Converter processes. One more than cores, because some wait for the disk; with two more, whoever opens
     an item waits for a processor. No more than four, for each takes 12 MiB."""
     threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     """Threads on one large file."""
+    io: Io = "normal"
+    """The rank of the converter processes' reads and writes in the background."""
+    nice: int = 5
+    """Their nice value in the background (nice(2))."""
     places: Places = WHOLE
     """What to look at."""
     leave_quickly: bool = False
@@ -88,16 +98,6 @@ Watcher = Callable[[Tally, Waiting | None], None]
 #: Told the directory and name of each item that is left alone or has been dealt with, and what came of it.
 #: Of items that were left alone without a look inside, only the first of each directory are told.
 Listener = Callable[[str, str, Result], None]
-
-
-class Inbox(Protocol):
-    """Where hints come from while a pass is at work."""
-
-    def fileno(self) -> int:
-        """Return a descriptor that can be read when there is something to take."""
-
-    def take(self) -> Places:
-        """Return what has come, without waiting; nothing of it is forgotten from then on."""
 
 
 class Pass:
@@ -160,7 +160,15 @@ class Pass:
             )
             self.index_lost = index.lost if known else ""
             directories = Directories(index)
-            assignment = Assignment(self._tree, self._goal, options.selection, options.threads, self._stop)
+            assignment = Assignment(
+                self._tree,
+                self._goal,
+                options.selection,
+                options.threads,
+                self._stop,
+                options.io,
+                options.nice,
+            )
             crew = Crew(assignment, options.processes)
             stack.callback(crew.end)
             try:

@@ -11,6 +11,7 @@ from math import inf
 from typing import Final
 
 from cscd.errors import MessageError
+from cscd.files.tree import Tree
 from cscd.worker.arrivals import Mounts
 from cscd.worker.channel import Channel
 from cscd.worker.charge import Charge
@@ -19,6 +20,7 @@ from cscd.worker.messages import Ping, Pong, Ready, Setup, StartPass, StopPass
 from cscd.worker.notice import Notice
 from cscd.worker.pending import Backoff
 from cscd.worker.selection import Selection
+from cscd.worker.spared import own_state
 from cscd.worker.telling import Teller
 from cscd.worker.vigil import Vigil
 from cscd.worker.wants import Wants
@@ -97,8 +99,7 @@ class Resident:
             if not self._course.read():
                 self._finish()
         if self._mounts and self._mounts.fileno() in ready:
-            for charge in self._charges.values():
-                charge.root.due = -inf
+            self._mounts_changed()
 
     def _timeout(self) -> int | None:
         """Return the milliseconds until the next timer, None if there is none."""
@@ -138,8 +139,8 @@ class Resident:
             charge = before.get(path) or Charge(path, backoff, self._teller.tell)
             charge.standing.pending.backoff = backoff
             self._charges[path] = charge
+        self._channel.send(Ready())  # before anything that the roots give reason to say
         self._watch()
-        self._channel.send(Ready())
 
     def _stop(self, message: StopPass) -> None:
         if self._course and self._course.pass_id == message.pass_id:
@@ -152,9 +153,11 @@ class Resident:
     def _watch(self) -> None:
         """Look for all roots, and watch those that are there."""
         assert self._setup  # noqa: S101 - only called with it
-        looked = [(charge, tree) for charge in self._charges.values() if (tree := charge.look())]
+        setup = self._setup
+        looked = [(charge, tree) for charge in self._charges.values() if (tree := self._look(charge))]
         try:
-            self._vigil.watch(looked, Selection(self._setup.include, self._setup.exclude))
+            needed = own_state(setup.state_directory, (tree for _, tree in looked))
+            self._vigil.watch(looked, Selection(setup.include, setup.exclude, needed))
         finally:
             for _, tree in looked:
                 tree.close()
@@ -162,30 +165,42 @@ class Resident:
         self._notice.changed()
 
     def _listen_for_mounts(self) -> None:
-        awaiting = any(not charge.root.there for charge in self._charges.values())
-        if awaiting and not self._mounts:
+        """Hear of mounts where a root may come by one, or go."""
+        concerned = any(not charge.root.there or charge.root.mount for charge in self._charges.values())
+        if concerned and not self._mounts:
             self._mounts = Mounts()
-        elif self._mounts and not awaiting:
+        elif self._mounts and not concerned:
             self._mounts.close()
             self._mounts = None
+
+    def _mounts_changed(self) -> None:
+        for charge in self._charges.values():
+            if not charge.root.there:
+                charge.root.due = -inf
+            elif charge.root.replaced():
+                self._lost(charge)
+        self._notice.changed()
 
     def _lost(self, charge: Charge) -> None:
         """Wait for a root that is not there any more, or is another directory now, which nobody watches."""
         charge.lose()
-        self._listen_for_mounts()
+        self._anew = True  # a watcher would keep the old directory, and with it a filesystem, in use
 
-    def _look_for_roots(self, now: float) -> None:
-        found = False
-        for charge in self._charges.values():
-            if charge.root.there or charge.root.due > now:
-                continue
-            tree = charge.look()
-            if tree:
-                tree.close()
-                found = True
-        if found:
+    def _look(self, charge: Charge) -> Tree | None:
+        """Look for a root, if it is time to; one that was waited for gets a pass."""
+        awaited = charge.root.told
+        if awaited and charge.root.due > time.monotonic():
+            return None
+        tree = charge.look()
+        if tree and awaited:
             self._wants.everything("root_found")
-            self._anew = True
+        return tree
+
+    def _look_for_roots(self) -> None:
+        for charge in self._charges.values():
+            if not charge.root.there and (tree := self._look(charge)):
+                tree.close()
+                self._anew = True
 
     # -- passes --------------------------------------------------------------------------------
 
@@ -203,6 +218,7 @@ class Resident:
         assert course  # noqa: S101 - its end was read
         self._course = None
         ended = course.end()
+        self._wants.repeat()
         self._teller.tell_counts()
         self._vigil.await_close()
         self._notice.changed()
@@ -215,7 +231,7 @@ class Resident:
     def _catch_up(self) -> None:
         """Do what is due."""
         now = time.monotonic()
-        self._look_for_roots(now)
+        self._look_for_roots()
         if self._setup and (self._anew or self._vigil.restart_at <= now):
             self._anew = False
             self._watch()

@@ -34,6 +34,8 @@ class Root:
     wait: float = _FIRST
     mount: tuple[str, int] | None = None
     """Where the filesystem was mounted that the root was on, and the one below that: it may be unmounted."""
+    identity: tuple[int, int] = (0, 0)
+    """Device and inode number of the directory, when it was there last."""
     told: bool = False
     """Whether it was said that it is waited for."""
 
@@ -53,9 +55,18 @@ class Root:
             self.lose(_why(error))
             return None
         self.mount = _mount(self.path, tree.device)
+        self.identity = (tree.device, tree.inode)
         if not self.there:
             self.state, self.reason = "unwatched", ""
         return tree
+
+    def replaced(self) -> bool:
+        """Whether another directory is there now, or none."""
+        try:
+            status = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return True
+        return (status.st_dev, status.st_ino) != self.identity
 
     def lose(self, reason: str) -> None:
         """Note that it is not there, and when to look for it again."""

@@ -29,6 +29,16 @@ def spared(tree: Tree, files: Iterable[Spared]) -> frozenset[int]:
     return frozenset(file.inode for file in files if file.device == tree.device)
 
 
+def own_state(path: str, trees: Iterable[Tree]) -> frozenset[int]:
+    """Return the inode number of the state directory, if it is on the filesystem of one of the trees."""
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return frozenset()  # the pass says what is wrong with it
+    devices = {tree.device for tree in trees}
+    return frozenset([status.st_ino] if status.st_dev in devices else [])
+
+
 def refuse_own_state(tree: Tree, state: StateDirectory) -> None:
     """Raise TargetError for a tree that is our state directory or lies within it."""
     at = os.dup(tree.fd)

@@ -42,6 +42,10 @@ class Wants:
             self._asked.clear()
             self._everything = None
 
+    def repeat(self) -> None:
+        """Ask once more for what is still wanted: the start of a pass may have crossed the question."""
+        self._asked.clear()
+
     def take_due(self, now: float, items: int) -> WantPass | None:
         """Return what to ask for now; `items` is how many are known to be looked at."""
         if self._everything and "all" not in self._asked:

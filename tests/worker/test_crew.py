@@ -25,7 +25,7 @@ def crew(tmp_path: Path) -> Callable[[], Crew]:
 
     def make() -> Crew:
         tree = Tree.open(str(tmp_path))
-        return Crew(Assignment(tree, passes.goal(ENCRYPTED), Selection(), 1, mmap(-1, 1)), 3)
+        return Crew(Assignment(tree, passes.goal(ENCRYPTED), Selection(), 1, mmap(-1, 1), "normal", 0), 3)
 
     return make
 

@@ -1,6 +1,7 @@
 """The worker of one user, in a process of its own, with a daemon played by the test."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from cscd.files.tree import Tree
 from cscd.worker.lock import only_pass
 from cscd.worker.messages import PassEnded, PassProgress, Ping, Pong, StopPass, WantPass
-from tests.support import passes, workers
+from tests.support import mounts, passes, workers
 from tests.support.openers import holding
 from tests.support.passes import ENCRYPTED, UNENCRYPTED
 from tests.support.waiting import wait_until
@@ -434,3 +435,68 @@ def switches(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     line = next(line for line in status.splitlines() if line.startswith("voluntary_ctxt_switches"))
     return int(line.split()[1])
+
+
+# -- roots that come and go --------------------------------------------------------------------
+
+
+def test_a_root_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    """It is no error; made later, it gets a pass, and is watched."""
+    home = tmp_path / "home"
+    root = home / "user" / "cache"
+    with workers.worker(root, state=tmp_path / "state") as worker:
+        assert worker.event("root_awaited") == {"path": str(root), "reason": "missing"}
+        ended = worker.run_pass()
+        assert (ended.complete, ended.partial) == (True, False)
+        root.mkdir(parents=True)
+        (root / "item").write_bytes(CONTENT)
+        wanted = worker.expect(WantPass)
+        assert (wanted.trigger, wanted.scope) == ("root_found", "all")
+        assert worker.event("root_found")["path"] == str(root)
+        worker.grant(ENCRYPTED)
+        wait_for(worker, root / "item")
+        worker.until(lambda: worker.standing and worker.standing.roots[0].state == "watched", "it is watched")
+        (root / "new").write_bytes(CONTENT)
+        wait_for(worker, root / "new")
+
+
+def test_why_a_root_is_waited_for_is_told(tmp_path: Path) -> None:
+    """And while it may hold items, nobody can say that all is right."""
+    root = tmp_path / "root"
+    root.write_bytes(b"")
+    with workers.worker(root, state=tmp_path / "state") as worker:
+        assert worker.event("root_awaited") == {"path": str(root), "reason": "not_a_directory"}
+        assert worker.run_pass().partial
+
+
+def test_a_root_that_is_removed_is_waited_for_again(root: Path, worker: Worker) -> None:
+    """Removed and made anew, or replaced by another: what is there in the end is looked at."""
+    shutil.rmtree(root)
+    worker.event("root_awaited", reason="missing")
+    root.mkdir()
+    (root / "item").write_bytes(CONTENT)
+    wait_for(worker, root / "item")
+
+
+@pytest.mark.root
+def test_a_root_that_is_unmounted_is_waited_for_until_it_is_mounted(tmp_path: Path) -> None:
+    """The empty directory below is not taken for it."""
+    home = tmp_path / "home"
+    root = home / "cache"
+    with mounts.tmpfs(home):
+        root.mkdir()
+        with workers.worker(root, state=tmp_path / "state") as worker:
+            worker.grant(ENCRYPTED)
+            worker.run_pass()
+            mounts.run("umount", "--lazy", home)
+            try:
+                worker.event("root_awaited", reason="unmounted")
+                root.mkdir()  # below the mount that is gone
+                (root / "below").write_bytes(CONTENT)
+            finally:
+                mounts.run("mount", "-t", "tmpfs", "tmpfs", home)
+            root.mkdir()
+            (root / "item").write_bytes(CONTENT)
+            worker.event("root_found")
+            wait_for(worker, root / "item")
+    assert (root / "below").read_bytes() == CONTENT
