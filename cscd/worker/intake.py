@@ -109,8 +109,8 @@ class Reader(InotifyFD):
 
         Raises OSError.
         """
-        with open(f"/proc/self/fdinfo/{self._inotify_fd}", encoding="ascii") as lines:
-            return {int(line.split()[1][3:], 16) for line in lines if line.startswith("inotify wd:")}
+        with open(f"/proc/self/fdinfo/{self._inotify_fd}", "rb") as lines:
+            return {int(line.split()[1][3:], 16) for line in lines if line.startswith(b"inotify wd:")}
 
     def run(self) -> None:
         """Read until told to stop; run by the thread."""

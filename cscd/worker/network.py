@@ -7,37 +7,37 @@ from typing import Final
 _MOUNTS: Final = "/proc/self/mountinfo"
 _KINDS: Final = frozenset(
     {
-        "9p",
-        "afs",
-        "ceph",
-        "cifs",
-        "coda",
-        "fuse.ceph",
-        "fuse.glusterfs",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "gfs2",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "orangefs",
-        "smb3",
-        "smbfs",
+        b"9p",
+        b"afs",
+        b"ceph",
+        b"cifs",
+        b"coda",
+        b"fuse.ceph",
+        b"fuse.glusterfs",
+        b"fuse.rclone",
+        b"fuse.s3fs",
+        b"fuse.sshfs",
+        b"gfs2",
+        b"gpfs",
+        b"lustre",
+        b"ncpfs",
+        b"nfs",
+        b"nfs4",
+        b"ocfs2",
+        b"orangefs",
+        b"smb3",
+        b"smbfs",
     }
 )
 
 
-def devices(mounts: Iterable[str]) -> set[int]:
+def devices(mounts: Iterable[bytes]) -> set[int]:
     """Return the device numbers of network filesystems, from the lines of proc_pid_mountinfo(5)."""
     found = set()
     for line in mounts:
-        before, _, after = line.partition(" - ")
-        if after.partition(" ")[0] in _KINDS:
-            major, _, minor = before.split()[2].partition(":")
+        before, _, after = line.partition(b" - ")
+        if after.partition(b" ")[0] in _KINDS:
+            major, _, minor = before.split()[2].partition(b":")
             found.add(os.makedev(int(major), int(minor)))
     return found
 
@@ -45,7 +45,7 @@ def devices(mounts: Iterable[str]) -> set[int]:
 def serves(device: int) -> bool:
     """Whether files with this device number are on a network filesystem, as far as can be told."""
     try:
-        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:
+        with open(_MOUNTS, "rb") as mounts:
             return device in devices(mounts)
     except OSError:
         return False

@@ -4,7 +4,7 @@ import os
 
 from cscd.worker import network
 
-MOUNTS = """\
+MOUNTS = b"""\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
 95 22 0:51 / /home/a\\040b rw shared:7 master:2 - nfs4 server:/home rw,vers=4.2
 96 22 0:52 / /mnt/nfs rw - tmpfs nfs4 rw

@@ -9,8 +9,8 @@ import pytest
 
 from cscd.worker.noticed import Watching
 from cscd.worker.selection import Selection
-from tests.support import forks, requires, users
-from tests.support.users import ALICE
+from tests.support import forks, users
+from tests.support.users import User
 from tests.support.waiting import wait_until
 from tests.worker.watching import Listener, listen, mentioned
 
@@ -24,12 +24,11 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.root
-def test_it_imports_nothing(root: Path) -> None:
-    """It works as a user who cannot read the interpreter's files, to the end."""
-    requires.root()
-    os.chown(root, ALICE.uid, ALICE.gid)
-    for above in (root.parent, root.parent.parent, root.parent.parent.parent):
-        above.chmod(0o755)
+def test_it_imports_nothing(common_path: Path, alice: User) -> None:
+    """It works as a user who cannot read the interpreter's files."""
+    root = common_path / "root"
+    root.mkdir()
+    os.chown(root, alice.uid, alice.gid)
 
     def run() -> bool:
         listener = Listener([root], Selection(exclude=["*.tmp"]))
@@ -44,7 +43,7 @@ def test_it_imports_nothing(root: Path) -> None:
             listener.watcher.close()
 
     def become_confined() -> None:
-        users.become(ALICE)
+        users.become(alice)
         sys.meta_path.clear()  # what is not there by now does not come
 
     assert forks.call(run, first=become_confined)
