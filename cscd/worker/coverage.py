@@ -37,6 +37,8 @@ _ABOVE: Final = InotifyConstants.IN_DELETE | InotifyConstants.IN_MOVED_FROM | In
 _ADD: Final = InotifyConstants.IN_MASK_ADD
 #: Characters of a path at most, that of the root included: PATH_MAX, as messages to the daemon hold it.
 _LONGEST: Final = 4096
+#: open(2) where this process or the system has too much open.
+_NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 #: inotify_add_watch(2) of a directory that is gone, or may not be read: a pass cannot list it either.
 _NOT_OURS: Final = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 
@@ -76,14 +78,8 @@ class Coverage:
     def _cover(self, parent: Branch | None, name: str, *, again: bool) -> tuple[Branch | None, list[str]]:
         """Watch one directory and return it, with the names of those in it that are to be watched."""
         path = self.path(parent, name)
-        if path is None:
-            return None, []  # its parent is gone, or was moved out
-        if len(self._tree.path) + len(path) >= _LONGEST:
-            self.unwatched += 1
-            return None, []
-        try:
-            fd = self._tree.directory(path)
-        except (OSError, LeftAlone):
+        fd = None if path is None else self._open(path)  # None: its parent is gone, or was moved out
+        if path is None or fd is None:
             return None, []
         try:
             if os.fstat(fd).st_ino in self._selection.spared:
@@ -91,9 +87,22 @@ class Coverage:
             branch, known = self._place(parent, name, self._ask(fd, path), path)
             return branch, [] if known and not again else self._directories(fd, path)
         except OSError:
-            return None, []  # gone, or nothing that we may read
+            return None, []
         finally:
             os.close(fd)
+
+    def _open(self, path: str) -> int | None:
+        """Open a directory; None where it is gone, elsewhere or not ours to read, or for want of room."""
+        if len(self._tree.path) + len(path) >= _LONGEST:
+            self.unwatched += 1
+            return None
+        try:
+            return self._tree.directory(path)
+        except LeftAlone:
+            return None
+        except OSError as error:
+            self.unwatched += error.errno in _NO_ROOM
+            return None
 
     def path(self, parent: Branch | None, name: str) -> str | None:
         """Return the path of a name in a directory; None if the directory has no place in the tree."""

@@ -44,7 +44,9 @@ class Doubts:
         self._tree = tree
         self._doubts: dict[Place, Doubt] = {}
         self._young: dict[int, Place] = {}
-        """Created and not yet closed, by inode number."""
+        """Files created and not yet closed, by inode number."""
+        self._young_at: dict[Place, int] = {}
+        """The same by place."""
         self._complete: set[int] = set()
         """Inode numbers of files that were opened without a name, and closed after writing."""
 
@@ -69,13 +71,33 @@ class Doubts:
         if unnamed:
             inode = int(unnamed[1])
             self._complete.add(inode)
-            if inode in self._young:
-                self._doubts.setdefault(self._young.pop(inode), None)
+            young = self._grown(inode)
+            if young:
+                self._doubts.setdefault(young, None)
         if unnamed or name.startswith(PREFIX):
             self._doubts.setdefault(place, None)
             return True
         self._doubts.pop(place, None)
+        self._grown(self._young_at.get(place, 0))
         return False
+
+    def _grown(self, inode: int) -> Place | None:
+        """Wait no longer for the close of a file; returns where it is, if it was waited for."""
+        place = self._young.pop(inode, None)
+        if place:
+            del self._young_at[place]
+        return place
+
+    def _wait(self, place: Place, inode: int) -> Iterator[Place]:
+        """Wait for the close of a file; yields one for whose close nobody waits any more."""
+        self._grown(inode)
+        self._grown(self._young_at.get(place, 0))
+        self._young[inode] = place
+        self._young_at[place] = inode
+        if len(self._young) > _MOST_YOUNG:
+            oldest = self._grown(next(iter(self._young)))
+            if oldest:
+                yield oldest
 
     def settle(self) -> Iterator[Place]:
         """Ask all of them, and yield those that are to be told of."""
@@ -115,6 +137,4 @@ class Doubts:
         elif status.st_ino in self._complete or place[1].startswith(PREFIX) or _UNNAMED.fullmatch(place[1]):
             yield place  # closed by now, or so rare a name that being early does not matter
         else:
-            self._young[status.st_ino] = place
-            if len(self._young) > _MOST_YOUNG:
-                yield self._young.pop(next(iter(self._young)))
+            yield from self._wait(place, status.st_ino)
