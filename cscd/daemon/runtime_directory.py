@@ -37,6 +37,9 @@ from cscd.daemon.session import (
 RELIST: Final = 300.0
 """Seconds between two lists that nothing gave a reason for."""
 
+_LONGEST_GOODBYE: Final = 1.0
+"""Seconds until the thread has ended that we end; all it does is to wake and close its descriptors."""
+
 _MOST: Final = 16 * 1024
 """Bytes of a file; logind writes a few hundred."""
 _MOST_DIGITS: Final = 10
@@ -133,6 +136,7 @@ class _Watch:
             raise _lost(self._path, error) from error
         finally:
             reader.stop()
+            reader.join(_LONGEST_GOODBYE)
 
     async def _follow(self) -> None:
         while True:
