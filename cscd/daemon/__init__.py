@@ -42,6 +42,8 @@ What is a user's, and what a call wants:
 `cache`              the cache-wide state: what changes it, and whether every item is in it
 `codes`              what a call of Encrypt is answered
 `flags`              what its flags ask for
+`calls`              what the bus and the core say to each other
+`attendant`          telling a caller of the items
 `operation`          one such call under way
 ===================  ==================================================================================
 
@@ -75,6 +77,7 @@ All of it together:
 `report`             from what is known to the status
 `measures`           the metrics, written from time to time
 `answers`            what is answered over the control socket
+`encryption`         Encrypt, from the call to the answer
 `service`            start, reloads, end
 `parts`              the service for a machine, and the one for a single user
 ===================  ==================================================================================
