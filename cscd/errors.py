@@ -24,6 +24,7 @@
     ├── ServiceError         the service was asked, and did not answer as it should
     │   ├── NotRunningError  there is no service to ask, or it is silent
     │   └── ServiceRefusedError   it said no
+    ├── BusError             the message bus cannot be reached, refused us, or went away
     ├── MessageError         what another process of ours sent is no message, or too long; it is not trusted
     ├── OutputError          what was to be printed could not be written
     └── CancelledError       somebody asked us to stop; nothing is rolled back
@@ -148,6 +149,10 @@ class AccountError(CscdError):
 
 class ConfinementError(CscdError):
     """This process could not be made a user's for good, or turned out not to be one; it must end at once."""
+
+
+class BusError(CscdError):
+    """The message bus cannot be reached, refused us, or went away."""
 
 
 class MessageError(CscdError):

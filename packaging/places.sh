@@ -9,6 +9,11 @@ case $prefix in
     /usr | /usr/local) systemd_prefix=$prefix ;;
     *) systemd_prefix=/usr/local ;;
 esac
+# The bus reads policies below /usr/share and /etc alone; polkit reads actions below /usr/share.
+case $prefix in
+    /usr) bus_policies=/usr/share/dbus-1/system.d ;;
+    *) bus_policies=/etc/dbus-1/system.d ;;
+esac
 
 fail() {
     echo "$*" >&2
@@ -36,6 +41,9 @@ layout() {
         esac
         case $destination in
             lib/systemd/*) echo "$mode $source $DESTDIR$systemd_prefix/$destination" ;;
+            share/dbus-1/system.d/*) echo "$mode $source $DESTDIR$bus_policies/${destination##*/}" ;;
+            share/dbus-1/*) echo "$mode $source $DESTDIR$systemd_prefix/$destination" ;;
+            share/polkit-1/*) echo "$mode $source $DESTDIR/usr/$destination" ;;
             *) echo "$mode $source $DESTDIR$prefix/$destination" ;;
         esac
     done <packaging/layout

@@ -33,6 +33,7 @@ SessionClass = Literal[
     "manager",
     "manager-early",
 ]
+SilentSink = Literal["continue", "abort"]
 IoPriority = Literal["idle", "low", "normal"]
 Protector = Literal["machine"]
 Destination = Literal["auto", "journal", "file", "stdout"]
@@ -119,6 +120,14 @@ class EncryptionSettings(Section):
     """Where the filesystem cannot tell who has a file open, as network filesystems often cannot: required
     leaves the file alone, best-effort looks at /proc and compares before and after, which can lose a write
     that happens in between."""
+
+    sink_timeout: Annotated[float, Duration(0.1, 3_600)] = 30.0
+    """How long a program that called EncryptWithProgress without AsyncProgress may take for an answer about
+    one file, in seconds. Once it was silent for so long, it is not asked again."""
+
+    sink_silent: Annotated[SilentSink, Choice(SilentSink)] = "continue"
+    """What becomes of a call whose program fell silent: continue goes on without asking, abort ends it, to
+    be repeated."""
 
 
 class SessionSettings(Section):

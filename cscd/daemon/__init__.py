@@ -42,9 +42,27 @@ What is a user's, and what a call wants:
 `cache`              the cache-wide state: what changes it, and whether every item is in it
 `codes`              what a call of Encrypt is answered
 `flags`              what its flags ask for
-`calls`              what the bus and the core say to each other
-`attendant`          telling a caller of the items
 `operation`          one such call under way
+===================  ==================================================================================
+
+The message bus, against a protocol of the core:
+
+===================  ==================================================================================
+`calls`              what the bus and the core say to each other: callers, sinks, the core itself
+`frame`              a message on the bus as bytes
+`gate`               the socket to the bus, which lets in what is expected
+`connection`         one connection to the bus
+`peer`               who calls
+`interface`          what is on the bus, as data
+`introspection`      the same as XML
+`refusal`            the answer to a broken call
+`properties`         what can be read of the object
+`notifications`      progress that is told without waiting
+`progress`           the sink of a call
+`methods`            what the methods do
+`reception`          calls as they come; who asks too much is turned away
+`authority`          polkit, which knows administrators
+`bus`                the service's place on the bus
 ===================  ==================================================================================
 
 One user's worker, and what it is told to do:
@@ -77,7 +95,6 @@ All of it together:
 `report`             from what is known to the status
 `measures`           the metrics, written from time to time
 `answers`            what is answered over the control socket
-`encryption`         Encrypt, from the call to the answer
 `service`            start, reloads, end
 `parts`              the service for a machine, and the one for a single user
 ===================  ==================================================================================

@@ -162,6 +162,23 @@ class AuthorizationGranted(UserEvent):
         return f"authorized: {self.action}"
 
 
+class AuthorityUnavailable(ServiceEvent):
+    """polkit could not be asked: only root may do what needs an administrator."""
+
+    kind: ClassVar = Kind(
+        "authority_unavailable",
+        Level.WARNING,
+        "1f8c32db94a840c9aeb760f65d2c00de",
+        "Install polkit, see `systemctl status polkit`, or call as root.",
+    )
+    error: Text
+    """What polkit, the bus or the system said."""
+
+    def message(self) -> str:
+        """Say why."""
+        return f"polkit cannot be asked, so that only root may: {self.error}"
+
+
 class SinkTimedOut(UserEvent):
     """A caller's progress sink did not answer in time and is no longer asked."""
 

@@ -30,6 +30,10 @@ ALICE = User(60_801, 60_801)
 MALLORY = User(60_802, 60_802)
 """Another one, who has no business with the first one's files."""
 
+DAEMON = User(1, 1)
+BIN = User(2, 2)
+"""Two that every Debian has in passwd, for programs such as dbus-daemon that look there."""
+
 
 def become(user: User) -> None:
     """Irreversibly become that user; only in a process made for it."""
