@@ -40,6 +40,11 @@ _OOM_SCORE: Final = 500
 _STACK: Final = 512 << 10
 """Bytes for the stack of a thread: the default of 8 MiB would eat up the memory allowed."""
 STANDARD_ERROR: Final = 2
+_STATUS: Final = 128 << 10
+"""Bytes of /proc/self/status at most: it has a line with all groups."""
+_OWN_SETS: Final = (b"CapInh", b"CapPrm", b"CapEff", b"CapAmb")
+HANDLED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD)
+"""Signals that are the fork server's to ignore or to hear; a worker has them as by default."""
 _ERRORS: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 """Signals that say what the failing call says, too. Ignored, as in every Python program."""
 
@@ -122,17 +127,24 @@ def _root_only_file() -> int:
     return fd
 
 
+def reset_signals() -> None:
+    """Have signals do what they do in a program just started, whatever those who started it ignore or block.
+
+    For the fork server, once: a worker then has only `HANDLED` to reset.
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_IGN if number in _ERRORS else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def _leave_surroundings(keep: Collection[int]) -> None:
     """Let go of what the fork server has: session, directory, signal handlers, descriptors."""
     os.setsid()
     os.umask(0o077)
     os.chdir("/")
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        wanted = signal.SIG_IGN if number in _ERRORS else signal.SIG_DFL
-        if signal.getsignal(number) is not wanted:
-            signal.signal(number, wanted)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_DFL)
     first = STANDARD_ERROR + 1
     for kept in sorted(keep):
         os.closerange(first, kept)
@@ -142,8 +154,10 @@ def _leave_surroundings(keep: Collection[int]) -> None:
 
 def _limit(limits: Limits) -> None:
     # Where /proc is not ours to write to, the rank stays as it is: it decides who is replaced first, no more.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as rank:
-        rank.write(str(_OOM_SCORE))
+    with contextlib.suppress(OSError):
+        rank = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(rank, b"%d" % _OOM_SCORE)
+        os.close(rank)
     _lower(resource.RLIMIT_CORE, 0)  # keys and plaintext are in this memory
     _lower(resource.RLIMIT_DATA, limits.memory)
     _lower(resource.RLIMIT_NOFILE, limits.files)
@@ -173,7 +187,8 @@ def _change_user(user: Credentials) -> bool:
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
     # From root they are gone by now, and the unit's filter of system calls has no capset(2) to give.
-    if any(_capabilities().values()):
+    status = _status()
+    if any(status[name] for name in _OWN_SETS):
         kernel.clear_capabilities()
     return bounded
 
@@ -181,15 +196,17 @@ def _change_user(user: Credentials) -> bool:
 # -- making sure -----------------------------------------------------------------------------------------
 
 
-def _status() -> dict[str, str]:
-    """Return what the kernel says of this process (/proc/PID/status in proc(5))."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
+def _status() -> dict[bytes, int]:
+    """Return what the kernel says of this process's privileges (/proc/PID/status in proc(5)).
 
-
-def _capabilities() -> dict[str, int]:
-    status = _status()
-    return {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+    Read and taken apart with as little as can be: each object that a worker touches is memory of its own.
+    """
+    file = os.open("/proc/self/status", os.O_RDONLY)
+    try:
+        lines = os.read(file, _STATUS).splitlines()
+    finally:
+        os.close(file)
+    return {line[:6]: int(line.split()[1], 16) for line in lines if line.startswith((b"Cap", b"NoNewP"))}
 
 
 def verify(user: Credentials, secret: int | None, *, bounded: bool) -> None:
@@ -205,10 +222,10 @@ def verify(user: Credentials, secret: int | None, *, bounded: bool) -> None:
     if secret is not None and set(os.getgroups()) != set(user.groups):
         raise ConfinementError("the groups are not the user's")
     status = _status()
-    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb", *(("CapBnd",) if bounded else ())):
-        if int(status[name], 16):
-            raise ConfinementError(f"{name} is {status[name]}")
-    if status["NoNewPrivs"] != "1":
+    for name in (*_OWN_SETS, b"CapBnd") if bounded else _OWN_SETS:
+        if status[name]:
+            raise ConfinementError(f"{name.decode()} is {status[name]:016x}")
+    if status[b"NoNewP"] != 1:
         raise ConfinementError("new privileges are possible")
     _must_fail("uid 0", lambda: os.setresuid(0, 0, 0))
     if user.gid:

@@ -32,8 +32,6 @@ from cscd.worker.spawning import Ending, Exited, Refused, Spawn, Spawned, Warm, 
 Run = Callable[[Channel], int]
 """What a worker does once it is its user; returns its exit code."""
 
-_FOR_THE_DAEMON_TO_DECIDE: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Sent to a whole group or session of processes, they reach us, too; the daemon's end is ours."""
 _WORDS: Final = 1000
 """Characters of what a worker last wrote to standard error."""
 _PAGE: Final = 16 << 10
@@ -194,8 +192,9 @@ def main(arguments: list[str], run: Run) -> int:
     """Be the fork server of the daemon at the other end of a descriptor, the one argument."""
     connection = socket.socket(fileno=int(arguments[0]))
     connection.set_inheritable(False)
-    for number in _FOR_THE_DAEMON_TO_DECIDE:
-        signal.signal(number, signal.SIG_IGN)
+    confinement.reset_signals()
+    for number in confinement.HANDLED:
+        signal.signal(number, signal.SIG_IGN)  # SIGCHLD is heard from `serve` on
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kernel.adopt_orphans()

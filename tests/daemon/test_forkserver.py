@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from cscd.errors import AccountError
 from cscd.events.log import Log
 from cscd.worker.channel import LONGEST, encoded, from_worker
 from cscd.worker.messages import Ping, Pong, Ready
+from tests.daemon.peer import until
 from tests.events.kept import Kept
 from tests.support import residents
 from tests.support.users import ALICE, MALLORY, User
@@ -70,6 +72,12 @@ def status_of(pid: int) -> dict[str, str]:
     """Return what the kernel says of a process."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has forked."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in children.read_text(encoding="ascii").split()]
 
 
 @pytest.mark.root
@@ -148,5 +156,82 @@ def test_root_gets_no_worker() -> None:
         async with fork_server() as server:
             with pytest.raises(AccountError, match="root gets no worker"):
                 await server.spawn(Account("root", 0, 0, "/root", ()), MEMORY)
+
+    run(test)
+
+
+# -- when things go wrong --------------------------------------------------------------------------------
+
+
+def script(path: Path, code: str) -> list[str]:
+    """Write a program to be run as a fork server."""
+    path.write_text(code, encoding="utf-8")
+    return [str(path)]
+
+
+def test_a_fork_server_that_does_not_start_is_an_error(tmp_path: Path) -> None:
+    """Nobody waits for one that ends before it is ready."""
+
+    async def test() -> None:
+        server = ForkServer(Log([Kept()]), script(tmp_path / "ends", "raise SystemExit(3)"))
+        with pytest.raises(ConnectionResetError):
+            await server.start()
+        await server.stop()
+
+    run(test)
+
+
+def test_a_fork_server_that_talks_nonsense_is_replaced(tmp_path: Path) -> None:
+    """What it says is checked, too; a new one is started, and the old one ends."""
+    talks = """
+        import os, socket, sys
+        connection = socket.socket(fileno=os.dup(int(sys.argv[1])))
+        connection.send(b'{"kind":"warm"}')
+        connection.send(b"nonsense")
+        connection.recv(1)
+    """
+
+    async def test() -> None:
+        kept = Kept()
+        server = ForkServer(Log([kept]), script(tmp_path / "talks", textwrap.dedent(talks)))
+        await server.start()
+        await until(lambda: bool(kept.records))
+        await server.stop()
+        assert set(kept.names) == {"fork_server_restarted"}
+
+    run(test)
+
+
+@pytest.mark.root
+def test_a_worker_that_nobody_waits_for_any_more_is_ended() -> None:
+    """Whoever asked may have given up before it was there."""
+
+    async def test() -> None:
+        async with fork_server() as server:
+            asked = [asyncio.create_task(server.spawn(account_of(ALICE), MEMORY)) for _ in range(20)]
+            await asyncio.sleep(0)
+            for task in asked:
+                task.cancel()
+            await asyncio.wait(asked)
+            worker = await ready(server, account_of(ALICE))
+            server_pid = int(status_of(worker.pid)["PPid"])
+            await until(lambda: children_of(server_pid) == [worker.pid])
+            worker.connection.close()
+
+    run(test)
+
+
+@pytest.mark.root
+def test_many_workers_at_once() -> None:
+    """Two hundred users log on at the same time, and all of them are served; they end with the service."""
+
+    async def test() -> None:
+        async with fork_server() as server:
+            users = [User(100_000 + number, 100_000 + number) for number in range(200)]
+            workers = await asyncio.gather(*(ready(server, account_of(user)) for user in users))
+            assert len({worker.pid for worker in workers}) == 200
+        for worker in workers:
+            assert await worker.ended() == signal.SIGKILL
+            worker.connection.close()
 
     run(test)

@@ -1,5 +1,6 @@
 """Becoming a user, for good: real processes, real users."""
 
+import codecs
 import functools
 import os
 import resource
@@ -19,6 +20,8 @@ from cscd.worker import confinement, kernel
 from cscd.worker.confinement import MOST_GROUPS, Credentials, Limits
 from tests.support import forks, requires, users
 from tests.support.users import ALICE, MALLORY
+
+codecs.lookup("ascii")  # a fork that is another user may not be able to load it any more
 
 Answer = TypeVar("Answer")
 
@@ -119,6 +122,26 @@ def _is_open(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@pytest.mark.root
+def test_signals_that_were_ignored_or_blocked_are_not() -> None:
+    """The fork server begins as any program does, whatever it was started by, and its workers with it."""
+
+    def look() -> tuple[object, object, int]:
+        return signal.getsignal(signal.SIGUSR1), signal.getsignal(signal.SIGTERM), len(_blocked())
+
+    def begin() -> None:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+        confinement.reset_signals()
+
+    assert forks.call(look, first=begin) == (signal.SIG_DFL, signal.SIG_DFL, 0)
+
+
+def _blocked() -> set[signal.Signals]:
+    return {signal.Signals(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())}
 
 
 @pytest.mark.root
