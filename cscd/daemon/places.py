@@ -19,7 +19,8 @@ _PRIVATE: Final = 0o700
 _PASSED: Final = 0o711
 """Of the state: users pass through it to what is theirs."""
 _SEEN: Final = 0o755
-_OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Only to look at it: root has no right to read what is a user's (the unit grants no CAP_DAC_OVERRIDE)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Places:
         try:
             status = os.fstat(fd)
             if status.st_uid == 0 and account.uid:  # a start that was killed in between
-                os.fchown(fd, account.uid, account.gid)
+                os.chown(path, account.uid, account.gid, follow_symlinks=False)
             elif status.st_uid != account.uid or stat.S_IMODE(status.st_mode) != _PRIVATE:
                 raise PermissionError(f"{path} is not user {account.name}'s alone")
         finally:

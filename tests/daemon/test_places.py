@@ -7,6 +7,8 @@ import pytest
 
 from cscd.daemon import places
 from cscd.daemon.account import Account
+from cscd.worker import kernel
+from tests.support import forks
 from tests.support.users import User
 
 
@@ -48,6 +50,15 @@ def test_each_user_gets_a_directory_of_their_own(tmp_path: Path, alice: User) ->
     status = os.stat(path)
     assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (alice.uid, alice.gid, 0o700)
     assert found.of_user(account(alice)) == path
+
+
+@pytest.mark.root
+def test_it_takes_no_right_to_what_is_the_users(tmp_path: Path, alice: User) -> None:
+    """Root without capabilities, which may not look into the directory, finds it the next time."""
+    found = places.Places(str(tmp_path), str(tmp_path), own=False)
+    path = found.of_user(account(alice))
+    again = forks.call(lambda: found.of_user(account(alice)), first=kernel.clear_capabilities)
+    assert again == path
 
 
 @pytest.mark.root
