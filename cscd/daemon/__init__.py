@@ -42,6 +42,7 @@ What is a user's, and what a call wants:
 `cache`              the cache-wide state: what changes it, and whether every item is in it
 `codes`              what a call of Encrypt is answered
 `flags`              what its flags ask for
+`attendant`          telling a caller of the items
 `operation`          one such call under way
 ===================  ==================================================================================
 
@@ -95,6 +96,7 @@ All of it together:
 `report`             from what is known to the status
 `measures`           the metrics, written from time to time
 `answers`            what is answered over the control socket
+`encryption`         Encrypt, from the call to the answer
 `service`            start, reloads, end
 `parts`              the service for a machine, and the one for a single user
 ===================  ==================================================================================

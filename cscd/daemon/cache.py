@@ -1,5 +1,7 @@
 """The cache-wide encryption state: which it is, what changes it, and whether every item known is in it."""
 
+from collections.abc import Callable
+
 from cscd.config.settings import EncryptionSettings, Policy
 from cscd.daemon.database import Database
 from cscd.daemon.policy import in_force
@@ -21,6 +23,7 @@ class Cache:
         self.policy: Policy = settings.policy
         self.recovery: tuple[str, ...] = ()
         """Recovery recipients: in every file that is encrypted from now on."""
+        self._listener: Callable[[State, bool, State, bool], None] = lambda *_: None
         self._told: tuple[State, bool] | None = None
         """State and partial as `encryption_changed` told them last."""
         self.partial = True
@@ -56,10 +59,28 @@ class Cache:
             self._log.emit(RecoveryMissing())
         return standing.changed
 
+    def choose(self, state: State, caller: str) -> None:
+        """Change the state, as a caller wants; durable when this returns, else nothing has changed.
+
+        Waits for the disk. Raises DatabaseError.
+        """
+        before = self.state
+        told = self._database.commit(CacheRecord(state, state, self.policy, self.recovery))
+        self.state = state
+        for event in told:
+            self._log.emit(event)
+        self._log.emit(StateChanged(before=before.value, after=state.value, reason="call", caller=caller))
+        if self.without_recovery:
+            self._log.emit(RecoveryMissing())
+
     @property
     def without_recovery(self) -> bool:
         """Whether files are encrypted that nobody but their users could ever read."""
         return self.state is State.ENCRYPTED and not self.recovery
+
+    def on_change(self, listener: Callable[[State, bool, State, bool], None]) -> None:
+        """Have `listener` called with state and partial as they were and as they are, when they change."""
+        self._listener = listener
 
     def judge(self, *, partial: bool) -> None:
         """Take whether some item known is not in the state; tells when the answer has changed."""
@@ -69,6 +90,7 @@ class Cache:
             return
         self._told = now
         if told is not None:
+            self._listener(*told, *now)
             self._log.emit(
                 EncryptionChanged(
                     was_encrypted=told[0] is State.ENCRYPTED,

@@ -28,6 +28,7 @@ def for_machine(environment: Mapping[str, str]) -> Parts:
             UserKeys(where.keys, _machine_key(where, settings, log, credentials)), log
         ),
         lambda settings, log, accounts, listener: Sessions(settings.sessions, log, accounts, listener),
+        on_bus=True,
     )
 
 
@@ -39,6 +40,7 @@ def for_user(environment: Mapping[str, str]) -> Parts:
         Accounts(),
         lambda _settings, log: OwnKeys(directory, log),
         lambda _settings, log, accounts, listener: OwnSession(log, accounts, listener),
+        on_bus=False,
     )
 
 

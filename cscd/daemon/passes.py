@@ -93,6 +93,7 @@ class Passes:
                 recipients=(*keys.recipients, *shared.cache.recovery),
                 identities=keys.identities,
                 background=operation is None or operation.background,
+                telling=operation.telling if operation else "no",
             )
         )
         return True
@@ -111,6 +112,10 @@ class Passes:
         self._log.for_pass(said.pass_id).emit(
             ProgressEvent(items=said.items, found=said.found, bytes=said.bytes, waiting=said.waiting)
         )
+
+    def check(self, pass_id: str) -> None:
+        """Raise `MessageError` if no pass of that id is under way."""
+        self._the_running(pass_id)
 
     def stand(self, standing: Standing) -> None:
         """Take what is not right at the moment."""

@@ -24,10 +24,12 @@ from cscd.config.settings import SessionSettings
 from cscd.daemon import logs, report
 from cscd.daemon.account import Accounts
 from cscd.daemon.answers import ServiceAnswers
+from cscd.daemon.bus import Bus
 from cscd.daemon.cache import Cache
 from cscd.daemon.control import Control
 from cscd.daemon.database import Database
 from cscd.daemon.disk import Disk
+from cscd.daemon.encryption import Encryption
 from cscd.daemon.forkserver import ForkServer
 from cscd.daemon.keyring import Keyring
 from cscd.daemon.logons import LogonListener
@@ -46,6 +48,7 @@ from cscd.events.configuration import ConfigLoaded, ConfigNeedsRestart, ConfigRe
 from cscd.events.log import Log
 from cscd.events.service import InternalError, ServiceStarted, ServiceStopped, ServiceStopping
 from cscd.events.state import CallerLimited
+from cscd.files.goal import State
 
 _KNOWN_WITHIN: Final = 5.0
 """Seconds that the start waits for the first list of who is logged on."""
@@ -85,6 +88,8 @@ class Parts:
     accounts: Accounts
     keyring: Callable[[Settings, Log], Keyring]
     logons: Callable[[Settings, Log, Accounts, LogonListener], Logons]
+    on_bus: bool
+    """Whether it can be called over the system bus."""
 
 
 class Service:
@@ -103,6 +108,7 @@ class Service:
         self._log = logs.log_of(self._settings.logging, environment)
         self._began = time.time()
         self._disk = Disk("state")
+        self._bus: Bus | None = None
         self._asked_to_stop: asyncio.Future[str]
 
     @property
@@ -134,7 +140,10 @@ class Service:
         shared.cache.apply(self._settings.encryption)
         self._users = Users(shared)
         self._logons = self._parts.logons(self._settings, self._log, self._parts.accounts, self._users)
+        self._encryption = Encryption(shared, self._users, self._parts.accounts, self._disk, self._status)
         await self._listen(stack)
+        if self._parts.on_bus:
+            self._go_on_bus(stack)
         self._measures = Measures(self._settings.metrics, self._status, shared.totals, self._disk, self._log)
         stack.push_async_callback(self._measures.stop)
         running = asyncio.create_task(self._logons.run(), name="logons")
@@ -174,6 +183,19 @@ class Service:
     def _remember(self, database: Database, record: UserRecord) -> None:
         for event in database.keep_user(record):
             self._log.emit(event)
+
+    def _go_on_bus(self, stack: AsyncExitStack) -> None:
+        """Take calls from the system bus, whenever there is one."""
+        bus = Bus(self._settings.encryption, self._log, self._parts.accounts, self._encryption)
+        self._encryption.authority = bus.authority
+        self._shared.cache.on_change(
+            lambda was, was_partial, now, now_partial: bus.encryption_changed(
+                was is State.ENCRYPTED, was_partial, now is State.ENCRYPTED, now_partial
+            )
+        )
+        self._bus = bus
+        task = asyncio.create_task(bus.run(), name="bus")
+        stack.push_async_callback(_end, task)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         answers = ServiceAnswers(self._status, self._shared.keyring, self._parts.accounts)
@@ -271,10 +293,19 @@ class Service:
         other_state = await self._disk.do(lambda: self._shared.cache.apply(settings.encryption))
         self._logons.reconfigure(settings.sessions)
         self._users.reconfigure()
+        if self._bus:
+            self._bus.reconfigure(settings.encryption)
+            self._bus.facts_changed()
         await self._measures.change(settings.metrics)
         if other_state:
             self._users.recheck("reload")
         self._users.judge()
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task and wait for it."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _most_passes(settings: Settings) -> int:

@@ -25,8 +25,17 @@ from cscd.daemon.wants import Wants
 from cscd.daemon.worker import Worker
 from cscd.errors import AccountError
 from cscd.events.service import RootHidden
+from cscd.events.state import EncryptSuperseded
 from cscd.events.workers import WatchDegraded, WorkerAbandoned, WorkerExited, WorkerFailed, WorkerStarted
-from cscd.worker.messages import Happened, PassEnded, PassProgress, Scope, Standing
+from cscd.worker.messages import (
+    Happened,
+    ItemBegins,
+    ItemEnds,
+    PassEnded,
+    PassProgress,
+    Scope,
+    Standing,
+)
 
 GRACE: Final = 2.0
 """Seconds after the last logoff before the last pass: programs close their files, and who logs on again at
@@ -118,10 +127,15 @@ class User:
         A call that wants what another one is at already joins it; one that wants the opposite supersedes it.
         """
         current = self.operation
+        if current and current.serves(wanted.goal):
+            return current
         if current and not current.over:
-            if current.goal is wanted.goal and current.background == wanted.background:
-                return current
             current.stop("superseded")
+            current.finish(
+                Code.CANCELLED
+            )  # its pass ends after the chunk at hand; nobody has to wait for that
+            self._log.emit(EncryptSuperseded(goal=current.goal.value))
+        wanted.on_change(self._wake.set)
         self.operation = wanted
         self._wake.set()
         return wanted
@@ -299,6 +313,14 @@ class User:
     def progressed(self, said: PassProgress) -> None:
         """See `WorkerListener`."""
         self.passes.progressed(said)
+        if self.operation and self.operation.pass_id == said.pass_id:
+            self.operation.idle()
+
+    def item(self, said: ItemBegins | ItemEnds) -> None:
+        """See `WorkerListener`."""
+        self.passes.check(said.pass_id)
+        if self.operation and self.worker and self.operation.pass_id == said.pass_id:
+            self.operation.item(said, self.worker.send)
 
     def pass_ended(self, said: PassEnded) -> None:
         """See `WorkerListener`."""

@@ -6,6 +6,8 @@ from typing import Final
 
 from cscd.daemon import compliance
 from cscd.daemon.account import Account
+from cscd.daemon.codes import Code
+from cscd.daemon.operation import Operation
 from cscd.daemon.shared import Shared
 from cscd.daemon.user import User
 from cscd.events.service import InternalError
@@ -22,7 +24,8 @@ class Users:
         self._shared = shared
         self._users: dict[int, User] = {}
         self._lives: dict[int, asyncio.Task[None]] = {}
-        self._stopping = False
+        self.stopping = False
+        """Whether the service stops, and nothing new begins."""
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -40,20 +43,28 @@ class Users:
 
     def logged_on(self, account: Account) -> None:
         """Take note of a first session, or of a change in the account."""
-        if self._stopping:
+        if self.stopping:
             return
-        user = self._users.get(account.uid)
-        if user is None:
-            user = self._users[account.uid] = User(account, self._shared, self.judge)
+        user = self._known(account)
         user.log_on(account)
-        if account.uid not in self._lives:
-            self._begin(user)
+        self._live(user)
 
     def logged_off(self, uid: int) -> None:
         """Take note that the last session of a user has ended."""
         user = self._users.get(uid)
         if user:
             user.log_off()
+
+    def _known(self, account: Account) -> User:
+        user = self._users.get(account.uid)
+        if user is None:
+            user = self._users[account.uid] = User(account, self._shared, self.judge)
+        return user
+
+    def _live(self, user: User) -> None:
+        """Have a user's life begin, if it is not under way."""
+        if user.account.uid not in self._lives:
+            self._begin(user)
 
     def _begin(self, user: User) -> None:
         life = asyncio.get_running_loop().create_task(user.run(), name=f"user {user.account.uid}")
@@ -68,7 +79,7 @@ class Users:
         if error:
             where = f"what is done for {user.account.name}"
             self._shared.log.emit(InternalError(where=where, error=f"{type(error).__name__}: {error}"))
-        if user.over or self._stopping or error:
+        if user.over or self.stopping or error:
             del self._users[uid]
             self.judge()
         else:
@@ -76,10 +87,21 @@ class Users:
 
     # -- all of them ---------------------------------------------------------------------------
 
-    def recheck(self, trigger: str) -> None:
-        """Have everything of everybody looked at."""
+    def recheck(self, trigger: str, *, but: int | None = None) -> None:
+        """Have everything of everybody looked at, but for one user if `but` says so."""
         for user in self:
-            user.recheck(trigger)
+            if user.account.uid != but:
+                user.recheck(trigger)
+
+    def operate(self, account: Account, wanted: Operation) -> Operation:
+        """Have a call of Encrypt done for a user, logged on or not; returns the one to wait for."""
+        if self.stopping:
+            wanted.finish(Code.REQUEST_ABORTED)
+            return wanted
+        user = self._known(account)
+        operation = user.operate(wanted)
+        self._live(user)
+        return operation
 
     def reconfigure(self) -> None:
         """Have everybody work by the settings in force."""
@@ -105,7 +127,7 @@ class Users:
 
     async def stop(self) -> int:
         """Stop everything that is under way and wait for it; returns how many passes that were."""
-        self._stopping = True
+        self.stopping = True
         for user in self:
             user.leave()
         lives = list(self._lives.values())

@@ -13,6 +13,8 @@ from cscd.errors import MessageError
 from cscd.events.fields import joined
 from cscd.worker.messages import (
     Happened,
+    ItemBegins,
+    ItemEnds,
     Message,
     PassEnded,
     PassProgress,
@@ -57,6 +59,9 @@ class WorkerListener(Protocol):
 
     def happened(self, said: Happened) -> None:
         """Take an event. Raises `MessageError` for one that is not a worker's to tell."""
+
+    def item(self, said: ItemBegins | ItemEnds) -> None:
+        """Learn of an item of the pass. Raises `MessageError` if there is none of that id."""
 
     def progressed(self, said: PassProgress) -> None:
         """Learn how far the pass has come. Raises `MessageError` if there is none of that id."""
@@ -150,6 +155,8 @@ class Worker:
             self._listener.stands(message)
         elif isinstance(message, Happened):
             self._listener.happened(message)
+        elif isinstance(message, ItemBegins | ItemEnds):
+            self._listener.item(message)
         elif isinstance(message, PassProgress):
             self._listener.progressed(message)
         else:

@@ -13,6 +13,8 @@ for the length of a pass that unencrypts; it is in no `repr`.
                                   ◀───  PassProgress …, Happened …, Standing …, PassEnded
                                   ◀───  WantPass (new items, retries due, a recheck)
     StartPass (when it is their turn) ▶
+                                  ◀───  ItemBegins, ItemEnds (if the pass is told item by item)
+    Go (the answer to each, if the pass asks) ▶
     StopPass                      ───▶
     Ping                          ───▶  Pong
     the end of the stream         ───▶  stops what it does, and ends
@@ -102,6 +104,8 @@ class StartPass(Message):
     """To unencrypt with; the worker forgets them with the pass."""
     background: bool = True
     """Give way at once to whoever opens an item."""
+    telling: Literal["no", "told", "asked"] = "no"
+    """Whether each item is told, before and after, and whether the work waits for `Go` each time."""
 
 
 class StopPass(Message):
@@ -109,6 +113,17 @@ class StopPass(Message):
 
     kind: Literal["stop_pass"] = "stop_pass"
     pass_id: PassId
+
+
+class Go(Message):
+    """The answer to `ItemBegins` or `ItemEnds`, in a pass that asks."""
+
+    kind: Literal["go"] = "go"
+    pass_id: PassId
+    number: Count
+    """Of the item."""
+    answer: Literal["continue", "retry", "abort"]
+    """What to do: go on, the same item once more (after `ItemEnds`), or stop the pass."""
 
 
 class Ping(Message):
@@ -183,6 +198,29 @@ class Stuck(Message):
     """Seconds since 1970 of the next try; None if there is none before the next pass over everything."""
 
 
+class ItemBegins(Message):
+    """An item is about to be converted; in a pass that asks, only once `Go` says so."""
+
+    kind: Literal["item_begins"] = "item_begins"
+    pass_id: PassId
+    number: Count
+    """Counts the items of the pass from 1; a retry of an item has a number of its own."""
+    path: Path
+    """Absolute."""
+
+
+class ItemEnds(Message):
+    """What came of the item that began last; in a pass that asks, nothing goes on before `Go`."""
+
+    kind: Literal["item_ends"] = "item_ends"
+    pass_id: PassId
+    number: Count
+    path: Path
+    """Absolute."""
+    reason: Word = ""
+    """Why it was left alone; "" if it is in the asked state."""
+
+
 class PassEnded(Message):
     """A pass has ended: what came of it."""
 
@@ -255,7 +293,8 @@ class Pong(Message):
     number: Count
 
 
-FromDaemon = Annotated[Setup | StartPass | StopPass | Ping, Field(discriminator="kind")]
+FromDaemon = Annotated[Setup | StartPass | StopPass | Go | Ping, Field(discriminator="kind")]
 FromWorker = Annotated[
-    Ready | WantPass | PassProgress | PassEnded | Standing | Happened | Pong, Field(discriminator="kind")
+    Ready | WantPass | PassProgress | ItemBegins | ItemEnds | PassEnded | Standing | Happened | Pong,
+    Field(discriminator="kind"),
 ]
