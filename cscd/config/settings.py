@@ -150,7 +150,7 @@ class SessionSettings(Section):
 
     min_uid: Annotated[int, Whole(0, 0xFFFF_FFFD)] = 1000
     """Only users with this uid or a higher one: below 1000 are root and the system's own (UID_MIN in
-    login.defs(5)). Applies to users and groups, too."""
+    login.defs(5)). Applies to users and groups, too. Root is not served even with 0."""
 
 
 class RetrySettings(Section):
@@ -204,8 +204,9 @@ class EnforcementSettings(Section):
     files."""
 
     worker_memory: Annotated[int, Size(64 << 20, 64 << 30)] = 256 << 20
-    """The memory, in bytes, that the worker of one user may take for itself. One that wants more is ended,
-    logged and started again later; the others do not notice."""
+    """The memory, in bytes, that each process of a user's worker may take for itself (RLIMIT_DATA in
+    setrlimit(2)). A worker that wants more is ended, logged and started again later; the others do not
+    notice."""
 
 
 class KeySettings(Section):
