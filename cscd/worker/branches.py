@@ -40,6 +40,8 @@ class Branches:
         """Have none."""
         self._by_wd: dict[int, Branch] = {}
         self.root: Branch | None = None
+        self.jumbled = False
+        """Whether something was not where it was thought to be, since this was last set back."""
 
     def __len__(self) -> int:
         return len(self._by_wd)
@@ -65,12 +67,27 @@ class Branches:
             self._by_wd[branch.wd] = branch
 
     def attach(self, branch: Branch, parent: Branch, name: str) -> None:
-        """Put a directory into its place, which may be a new one."""
+        """Put a directory into its place, which may be new to it; what was known there has gone."""
         self.detach(branch)
+        self._part(branch, parent)
+        before = parent.children.get(name) if parent.children else None
+        if before:
+            self.jumbled = True
+            self.detach(before)
         branch.parent, branch.name = parent, name
         if parent.children is None:
             parent.children = {}
         parent.children[name] = branch
+
+    def _part(self, branch: Branch, parent: Branch) -> None:
+        """Have a directory not lie below what is to be below it: a move was not heard of yet."""
+        at = parent
+        while at.parent:
+            if at.parent is branch:
+                self.jumbled = True
+                self.detach(at)
+                return
+            at = at.parent
 
     def detach(self, branch: Branch) -> None:
         """Take a directory, with all below it, out of its place: moved who knows where."""

@@ -63,8 +63,8 @@ class Coverage:
 
     # -- directories that are found --------------------------------------------------------------
 
-    def walk(self, parent: Branch | None, name: str, *, again: bool = False) -> Iterator[None]:
-        """Watch a directory and all below it; no parent for the root. Yields after each one.
+    def walk(self, parent: Branch | None, name: str, *, again: bool = False) -> Iterator[Branch | None]:
+        """Watch a directory and all below it; no parent for the root. Yields each, None where that failed.
 
         Where a directory is watched already, so is all below it, unless events were lost: `again` looks.
         """
@@ -73,7 +73,7 @@ class Coverage:
             branch, names = self._cover(*todo.pop(), again=again)
             if branch:
                 todo += [(branch, name) for name in names]
-            yield
+            yield branch
 
     def _cover(self, parent: Branch | None, name: str, *, again: bool) -> tuple[Branch | None, list[str]]:
         """Watch one directory and return it, with the names of those in it that are to be watched."""
@@ -154,6 +154,7 @@ class Coverage:
         if branch.parent is parent and branch.name == name:
             return branch, True
         self.branches.attach(branch, parent, name)  # it was moved, and the event is still to come
+        self.branches.jumbled = True
         return branch, False
 
     def _directories(self, fd: int, path: str) -> list[str]:

@@ -119,6 +119,7 @@ class Lookout:
             self._tell_at = now + _TELL_EVERY
             for root in self._roots:
                 root.settle()
+            self._working = True  # it may have found that a walk is due
             self._tell()
 
     def _work(self, until: float) -> None:

@@ -38,6 +38,8 @@ _OF_ROOT: Final = int(
 )
 #: Seconds after which a directory that was moved out of a watched one has not arrived in another.
 _ARRIVES_IN: Final = 0.1
+#: Seconds after the last directory that was not where it was thought to be, until the root is walked again.
+_ORDER_AFTER: Final = 1.0
 #: Moves under way that are remembered: the two events of one follow each other closely.
 _MOST_MOVES: Final = 64
 #: Directories that have appeared and wait to be watched; beyond, the root as a whole is walked again.
@@ -58,11 +60,13 @@ class RootWatch:
         self._hints = hints
         self._coverage = Coverage(number, tree, selection, reader, intake)
         self._doubts = Doubts(tree)
-        self._walks: deque[Iterator[None]] = deque([self._walk_all()])
+        self._walks: deque[Iterator[object]] = deque([self._walk_all()])
         self._leaving: dict[int, tuple[Branch, float]] = {}
         """Directories moved out of a watched one, by the cookie of the event, and when."""
         self._swapping: dict[int, SecondName] = {}
         """Second names given up in a move, by its cookie."""
+        self._order_at: float | None = None
+        """Monotonic time at which to walk the root once more."""
         self._awaited: set[Place] = set()
         self._paths: dict[Branch, str | None] = {}
         """Paths of directories, for as long as nothing moves."""
@@ -86,7 +90,7 @@ class RootWatch:
                 break
         return bool(self._walks) and not self._gone
 
-    def _walk_all(self) -> Iterator[None]:
+    def _walk_all(self) -> Iterator[object]:
         coverage = self._coverage
         coverage.watch_above()
         yield from coverage.walk(None, "")
@@ -99,11 +103,15 @@ class RootWatch:
         else:
             self._hints.standing(Watching(self.number, len(coverage.branches)))
 
-    def _walk_new(self, parent: Branch, name: str, *, moved: bool) -> Iterator[None]:
-        """Watch a directory that has appeared and all below it, and tell of it then."""
+    def _walk_new(self, parent: Branch, name: str, *, moved: bool) -> Iterator[object]:
+        """Watch a directory that has appeared and all below it, and tell of it then.
+
+        One that was moved is walked again even if it was watched where it was before: a walk that was
+        under way there may have looked for what is below it at the old place, and found nothing.
+        """
         coverage = self._coverage
         before, unwatched = len(coverage.branches), coverage.unwatched
-        yield from coverage.walk(parent, name)
+        yield from coverage.walk(parent, name, again=moved)
         if coverage.unwatched != unwatched:
             self._hints.standing(Degraded(self.number, "limit", coverage.unwatched))
         path = coverage.path(parent, name)
@@ -165,7 +173,10 @@ class RootWatch:
     def _hear_directory(self, parent: Branch, name: str, event: Event) -> None:
         if event.mask & _FROM:
             branch = (parent.children or {}).get(name)
-            if branch:
+            if not branch:
+                if self._coverage.enters(self._path(parent) or "", name):
+                    self._coverage.branches.jumbled = True
+            else:
                 self._coverage.branches.detach(branch)
                 self._leaving[event.cookie] = (branch, time.monotonic())
                 self._paths.clear()
@@ -188,10 +199,33 @@ class RootWatch:
         elif len(self._walks) == _MOST_WALKS:
             self._walks.append(self._walk_again())
 
-    def _walk_again(self) -> Iterator[None]:
-        """Walk the root once more, for all directories that have appeared at once, and tell of all of it."""
-        yield from self._coverage.walk(None, "", again=True)
+    def _walk_again(self) -> Iterator[object]:
+        """Walk the root once more, from what is there and not from what was heard, and tell of all of it."""
+        coverage = self._coverage
+        left = coverage.branches.watches()
+        for branch in coverage.walk(None, "", again=True):
+            if branch:
+                left.discard(branch.wd)
+            yield branch
+        for wd in left:
+            stale = coverage.branches.get(wd)
+            if stale:
+                coverage.drop(stale)
+            yield None
         self._hints.subtree("")
+
+    def _put_in_order(self) -> None:
+        """Walk the root once more when something was not where it was thought to be, after the last move.
+
+        Events tell of directories by their names, and names may be given anew before an event is heard.
+        """
+        branches, now = self._coverage.branches, time.monotonic()
+        if branches.jumbled:
+            branches.jumbled = False
+            self._order_at = now + _ORDER_AFTER
+        elif self._order_at is not None and now >= self._order_at and not self._walks:
+            self._order_at = None
+            self._walks.append(self._walk_again())
 
     def _let_go(self) -> None:
         """Watch those no longer that have not arrived: they were moved out of the root."""
@@ -199,7 +233,8 @@ class RootWatch:
         for cookie, (branch, since) in list(self._leaving.items()):
             if since <= late:
                 del self._leaving[cookie]
-                self._coverage.drop(branch)
+                if branch.parent is None:  # else a walk found it in the tree, before its event came
+                    self._coverage.drop(branch)
 
     # -- files ---------------------------------------------------------------------------------------
 
@@ -248,6 +283,7 @@ class RootWatch:
         self._settle_files()
         if self._leaving:
             self._let_go()
+        self._put_in_order()
 
     def _settle_files(self) -> None:
         for place in self._doubts.settle():
@@ -256,7 +292,8 @@ class RootWatch:
     @property
     def doubtful(self) -> bool:
         """Whether there is anything to `settle`."""
-        return bool(self._doubts) or bool(self._leaving)
+        unsure = self._coverage.branches.jumbled or self._order_at is not None
+        return bool(self._doubts or self._leaving or unsure) and not self._gone
 
     # -- readers ---------------------------------------------------------------------------------------
 

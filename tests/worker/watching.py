@@ -28,9 +28,14 @@ class Listener:
         self.watcher = Watcher(self.trees, selection)
         self.told: list[Noticed] = []
 
-    def until(self, enough: Callable[[list[Noticed]], object]) -> list[Noticed]:
-        """Listen until what was told since the last call is enough, and return that."""
-        end = time.monotonic() + PATIENCE
+    def until(
+        self, enough: Callable[[list[Noticed]], object], *, patience: float = PATIENCE
+    ) -> list[Noticed]:
+        """Listen until what was told since the last call is enough, and return that.
+
+        Raises TimeoutError after so many seconds.
+        """
+        end = time.monotonic() + patience
         since = len(self.told)
         while not enough(self.told[since:]):
             left = end - time.monotonic()
