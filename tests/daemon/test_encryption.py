@@ -422,6 +422,19 @@ def test_anothers_items_are_an_administrators_to_convert(tmp_path: Path) -> None
     within(test())
 
 
+def test_root_changes_the_state_and_has_no_items_of_its_own(tmp_path: Path) -> None:
+    """No worker runs with root's rights; those who are logged on follow."""
+
+    async def test() -> None:
+        service = Service(tmp_path)
+        assert await service.call(State.UNENCRYPTED, caller=ROOT) is Code.SUCCESS
+        assert service.shared.cache.state is State.UNENCRYPTED
+        assert service.peers == []
+        await service.end()
+
+    within(test())
+
+
 def test_a_worker_that_dies_aborts_the_call(tmp_path: Path) -> None:
     """It can be repeated."""
 
