@@ -34,7 +34,11 @@ Behind them:
 `passphrase`    asking for one at the terminal
 `byterange`     ``--range``
 `inspection`    what is known of one file
-`exhibits`      the files of the demonstration, and how they are compared
+`demonstration` the scenes of ``cscd demo``
+`venue`         where it can be held
+`understudy`    who holds it for root
+`exhibits`      its files, and how they are described
+`critic`        whether all went as it was told
 `stage`         running real commands before an audience
 ==============  ======================================================================================
 """

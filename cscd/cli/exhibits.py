@@ -8,21 +8,27 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import IO, Final
 
 MIB: Final = 1 << 20
 OPEN_FILE: Final = "mail/inbox.mbox"
 """The one that another program has open."""
 READ_FILE: Final = "notes/minutes.txt"
 """The one that is read back."""
+NEW_FILE: Final = "notes/draft.txt"
+"""The one that is saved while the service watches."""
 FILM: Final = "film.mkv"
 """A large one, to be stopped in."""
 
+_ENCRYPTED: Final = b"age-encryption.org/v1\n-> cscd "
+"""How an item begins that was encrypted by cscd: the version line, and its own stanza."""
 _LONG_NAME: Final = "n" * 255
 """As long as a name can be on Linux (NAME_MAX): there is no room for a suffix of ours."""
 _STRANGE_NAME: Final = b"not UTF-8 \xff,\nwith a newline"
 _REEL: Final = 64 * MIB
 """Bytes by which the film grows at once."""
+_GROWS: Final = 0.6
+"""Seconds for which it does."""
 _NS: Final = 1_234_567_890_123_456_789
 """A time with nanoseconds that no clock of today shows."""
 
@@ -70,40 +76,39 @@ def make(root: str) -> None:
         os.utime(os.path.join(root, name), ns=(_NS + 7, _NS))
 
 
-def make_film(root: str, most: int) -> None:
-    """Make the large file, of about `most` bytes at most.
+def make_new(root: str) -> IO[bytes]:
+    """Write the new file, and return it while it is still open for writing."""
+    file = open(os.path.join(root, NEW_FILE), "wb")  # noqa: SIM115 - the caller closes it, as the last step
+    file.write(b"Not to be read by everybody.\n" * 50)
+    file.flush()
+    return file
 
-    It grows until this machine has written to its disk for a second, so that encrypting it takes long
-    enough to be stopped in the middle, on any machine.
+
+def make_film(root: str, most: int) -> IO[bytes]:
+    """Write the large file, of about `most` bytes at most, and return it while it is still open for writing.
+
+    It grows until this machine has written to its disk for a while, so that encrypting it takes long enough
+    to be stopped in the middle, on any machine.
     """
     scene = random.Random(2).randbytes(MIB)  # noqa: S311 - content of files to look at, nothing secret
     begun = time.monotonic()
     size = 0
-    with open(os.path.join(root, FILM), "wb") as file:
-        while size < most and time.monotonic() - begun < 1:
-            for _ in range(_REEL // MIB):
-                size += file.write(size.to_bytes(8, "big") + scene[8:])
-            file.flush()
-            os.fdatasync(file.fileno())
+    file = open(os.path.join(root, FILM), "wb")  # noqa: SIM115 - the caller closes it, as the last step
+    while size < most and time.monotonic() - begun < _GROWS:
+        for _ in range(_REEL // MIB):
+            size += file.write(size.to_bytes(8, "big") + scene[8:])
+        file.flush()
+        os.fdatasync(file.fileno())
+    return file
 
 
 def describe(root: str) -> dict[str, Exhibit]:
     """Return all files below a directory, by relative path, and leave no trace in their access times."""
-    return {path: _describe(os.path.join(root, path)) for path in _walk(root)}
+    return {path: describe_file(os.path.join(root, path)) for path in _walk(root)}
 
 
-def digest_of(content: bytes) -> str:
-    """Return the SHA-256 of content, as an exhibit has it."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def _walk(root: str) -> Iterator[str]:
-    for directory, _, names in os.walk(root):
-        for name in names:
-            yield os.path.relpath(os.path.join(directory, name), root)
-
-
-def _describe(path: str) -> Exhibit:
+def describe_file(path: str) -> Exhibit:
+    """Return one file."""
     status = os.lstat(path)
     link = stat.S_ISLNK(status.st_mode)
     return Exhibit(
@@ -117,6 +122,26 @@ def _describe(path: str) -> Exhibit:
         0 if link else status.st_atime_ns,  # looking where a link leads is an access to it
         () if link else _attributes(path),
     )
+
+
+def state_of(path: str) -> str:
+    """Return what a file is by its first bytes: encrypted, plain or empty."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOATIME | os.O_CLOEXEC), "rb") as file:
+        beginning = file.read(len(_ENCRYPTED))
+    if not beginning:
+        return "empty"
+    return "encrypted" if beginning == _ENCRYPTED else "plain"
+
+
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of content, as an exhibit has it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _walk(root: str) -> Iterator[str]:
+    for directory, _, names in os.walk(root):
+        for name in names:
+            yield os.path.relpath(os.path.join(directory, name), root)
 
 
 def _digest(path: str) -> str:

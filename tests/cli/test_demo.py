@@ -1,6 +1,7 @@
 """``cscd demo``: what `make demo` shows."""
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -9,23 +10,52 @@ import pytest
 from cscd.cli import exhibits
 from cscd.cli.exitcodes import ExitCode
 from tests.cli.shell import Shell
-from tests.support import forks
+from tests.support import forks, requires
 from tests.support.denial import deny_leases
 from tests.support.mounts import Mount
 
+SCENES = (
+    "open in sleep (pid ",
+    "(sleep) ends: encrypted ",
+    "is written and closed: encrypted ",
+    "exactly the original",
+    "pass_stopped",
+    "1 encrypted, 49 right before",
+    "config_rejected",
+    "50 unencrypted",
+    "service_stopped",
+)
+"""What is told, in this order."""
+
 
 def test_everything_comes_back(shell: Shell, common_path: Path) -> None:
-    """In less than 30 seconds, within 80 columns, and nothing is left behind."""
+    """In less than 30 seconds and 80 columns, and nothing is left behind; for root by somebody else."""
+    if not os.geteuid():
+        requires.command("setpriv")
+    common_path.chmod(0o777)
     begun = time.monotonic()
     done = shell.run("demo", "--in", common_path)
     assert time.monotonic() - begun < 30
     assert done.code == ExitCode.OK, done.text
     assert done.text.endswith("All of it is as it was.\n")
-    assert "open in sleep (pid " in done.text
-    assert "Stopped, partial" in done.text
     assert max(map(len, done.text.splitlines())) <= 80
     assert not list(common_path.iterdir())
     assert not shell.state.exists()
+    story = " ".join(done.text.split())
+    assert re.search(".*".join(map(re.escape, SCENES)), story), story
+
+
+@pytest.mark.root
+def test_for_root_there_must_be_somebody_else(shell: Shell, common_path: Path) -> None:
+    """A directory that only root may write to is refused, as is a machine without setpriv."""
+    requires.command("setpriv")
+    done = shell.run("demo", "--in", common_path)
+    assert done.code == ExitCode.TARGET
+    assert "cannot write to" in done.messages
+    shell.variables["PATH"] = "/nonexistent"
+    done = shell.run("demo", "--in", common_path)
+    assert done.code == ExitCode.TARGET
+    assert "run it as an ordinary user" in done.messages
 
 
 def test_it_says_where_it_cannot_be_held(shell: Shell) -> None:
