@@ -39,8 +39,8 @@ _LASTED: Final = 60.0
 _PROGRAM: Final = ("-m", "cscd.worker.forkserver")
 _ISOLATED: Final = ("-I", "-X", "utf8")
 """Python takes nothing from environment, directory or home; file names are UTF-8 whatever the locale."""
-_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
-"""All there is. Threads share one heap: each would touch pages of its own, in every worker."""
+_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+"""All there is."""
 
 
 class _Life:
@@ -105,15 +105,28 @@ class _Life:
                 await self._send(channel.encoded(message), theirs.fileno())
             return await answer
         except BaseException:
-            # One that is forked all the same finds its channel closed, and is killed when that is told.
+            # One that is forked all the same finds its channel closed, and is killed as soon as it is known.
             ours.close()
+            if answer.done() and not answer.cancelled() and not answer.exception():
+                answer.result().kill()
             raise
         finally:
             self._asked.pop(token, None)
 
     async def end(self) -> int:
-        """Have it end, with all its workers; return its exit code as subprocess has it."""
+        """Have it end, with all its workers; return its exit code as subprocess has it.
+
+        Whoever is cancelled meanwhile is so once it has ended: its process is to be waited for.
+        """
         self._lose()
+        ending = asyncio.ensure_future(self._wait())
+        try:
+            return await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait((ending,))
+            raise
+
+    async def _wait(self) -> int:
         try:
             async with asyncio.timeout(_ENDS_WITHIN):
                 return await self._process.wait()
@@ -234,10 +247,12 @@ class ForkServer:
             return
         self._keeping.cancel()
         await asyncio.wait((self._keeping,))
-        if self._life.done() and not self._life.cancelled():
-            await self._life.result().end()
-        self._life.cancel()
         self._keeping = None
+        if self._life.done():
+            await self._life.result().end()
+        else:  # for those who still wait for a worker; there may be none
+            self._life.set_exception(ConnectionResetError(errno.ECONNRESET, "the fork server was stopped"))
+            self._life.exception()
 
     async def spawn(self, account: Account, memory: int) -> WorkerProcess:
         """Start a worker of a user, each of whose processes may have `memory` bytes for itself.
@@ -250,28 +265,36 @@ class ForkServer:
         credentials.check()
         try:
             async with asyncio.timeout(SPAWNED_WITHIN):
-                life = await asyncio.shield(self._life)
-                return await life.spawn(credentials, memory)
+                return await (await self._living()).spawn(credentials, memory)
         except TimeoutError:
             raise TimeoutError(errno.ETIMEDOUT, "the fork server took too long") from None
 
+    async def _living(self) -> _Life:
+        """Wait for one that has not ended."""
+        while True:
+            life = await asyncio.shield(self._life)
+            if self._keeping is None or not life.lost.done():
+                return life
+            await asyncio.sleep(0)  # its end is known, and about to be taken note of
+
     async def _keep(self) -> None:
         """Start it again whenever it ends."""
-        loop = asyncio.get_running_loop()
         pause = 0.0
         while True:
-            life, began = self._life.result(), loop.time()
-            await asyncio.wait((life.lost,))
-            self._life, workers = loop.create_future(), len(life.workers)
-            reason = _told(await life.end())
-            if loop.time() - began > _LASTED:
+            life, began = self._life.result(), asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait((life.lost,))
+                self._life, workers = asyncio.get_running_loop().create_future(), len(life.workers)
+            finally:
+                code = await life.end()
+            if asyncio.get_running_loop().time() - began > _LASTED:
                 pause = 0.0
             while not self._life.done():
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, 2 * pause))
                 with contextlib.suppress(OSError):
                     self._life.set_result(await _Life.begin(self._program))
-            self._log.emit(ForkServerRestarted(reason=reason, workers=workers))
+            self._log.emit(ForkServerRestarted(reason=_told(code), workers=workers))
 
 
 def _told(code: int) -> str:

@@ -235,3 +235,46 @@ def test_many_workers_at_once() -> None:
             worker.connection.close()
 
     run(test)
+
+
+@pytest.mark.root
+def test_after_the_end_there_are_no_workers() -> None:
+    """Whoever asks too late is told, as for any other failure."""
+
+    async def test() -> None:
+        async with fork_server() as server:
+            pass
+        with pytest.raises(ConnectionResetError):
+            await server.spawn(account_of(ALICE), MEMORY)
+
+    run(test)
+
+
+@pytest.mark.root
+def test_while_it_is_started_again_workers_are_waited_for(tmp_path: Path) -> None:
+    """One that cannot be started for a while is tried again, and ending the service meanwhile is no hang."""
+    program = tmp_path / "program"
+    program.write_bytes(Path(residents.__file__).read_bytes())
+
+    async def test() -> None:
+        server = ForkServer(Log([Kept()]), [str(program)])
+        await server.start()
+        worker = await ready(server, account_of(ALICE))
+        program.rename(tmp_path / "away")
+        os.kill(int(status_of(worker.pid)["PPid"]), signal.SIGKILL)
+        assert await worker.ended() == signal.SIGKILL
+        worker.connection.close()
+        asked = asyncio.create_task(ready(server, account_of(ALICE)))
+        await asyncio.wait((asked,), timeout=0.5)
+        assert not asked.done()
+        (tmp_path / "away").rename(program)
+        (await asked).connection.close()
+        program.rename(tmp_path / "away")
+        os.kill(children_of(os.getpid())[-1], signal.SIGKILL)
+        late = asyncio.create_task(server.spawn(account_of(ALICE), MEMORY))
+        await asyncio.wait((late,), timeout=0.5)
+        await server.stop()
+        with pytest.raises(ConnectionResetError):
+            await late
+
+    run(test)
