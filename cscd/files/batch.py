@@ -157,7 +157,7 @@ class Converter:
 
     def _await_medium(self, flush: Flush) -> None:
         """Wait until the slice sent to the medium is there; only a copy that fails is given up."""
-        failed = flush.wait()
+        failed = flush.wait(self.check)
         self._flush = None
         for copied in [copied for copied in self._flushed if copied.item.new in failed]:
             self._leave(copied.order, copied.item, consequence(failed[copied.item.new]))

@@ -3,13 +3,15 @@
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from cscd.files import kernel
 
 #: From this many files on, one syncfs(2) costs less than an fsync(2) each.
 _TOGETHER: Final = 4
+#: Bytes waited for between two questions whether to stop: fractions of a second, also for a slow disk.
+_STEP: Final = 8 << 20
 
 
 class Flush:
@@ -39,13 +41,24 @@ class Flush:
         if self._thread:
             self._thread.join()
 
-    def wait(self) -> dict[int, OSError]:
-        """Wait until all files are durable; returns what went wrong with those that are not."""
+    def wait(self, check: Callable[[], None]) -> dict[int, OSError]:
+        """Wait until all files are durable; returns what went wrong with those that are not.
+
+        `check` is called again and again while it takes long, and raises to stop waiting.
+        """
         self.stop()
         failed: dict[int, OSError] = {}
         for descriptor in () if self._durable else self._descriptors:
             try:
+                _write_out(descriptor, check)
                 os.fsync(descriptor)
             except OSError as error:
                 failed[descriptor] = error
         return failed
+
+
+def _write_out(descriptor: int, check: Callable[[], None]) -> None:
+    """Have most of a large file written out step by step: nothing interrupts an fsync(2)."""
+    for offset in range(0, os.fstat(descriptor).st_size - _STEP, _STEP):
+        check()
+        kernel.finish_writeback(descriptor, offset, _STEP)

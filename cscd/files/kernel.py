@@ -13,7 +13,9 @@ from typing import Final
 # linux/fs.h, linux/fcntl.h
 _RENAME_EXCHANGE: Final = 2
 _AT_EMPTY_PATH: Final = 0x1000
+_SYNC_FILE_RANGE_WAIT_BEFORE: Final = 1
 _SYNC_FILE_RANGE_WRITE: Final = 2
+_SYNC_FILE_RANGE_WAIT_AFTER: Final = 4
 _FS_IOC_GETFLAGS: Final = 0x80086601
 _FS_IOC_SETFLAGS: Final = 0x40086602
 
@@ -65,6 +67,16 @@ def sync_filesystem(fd: int) -> None:
 def start_writeback(fd: int, offset: int, length: int) -> None:
     """Have the kernel begin to write a range out, without waiting (sync_file_range(2)); a hint only."""
     _libc.sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
+
+
+def finish_writeback(fd: int, offset: int, length: int) -> None:
+    """Wait until a range is written out, without the metadata that leads to it (sync_file_range(2)).
+
+    What went wrong is told here and then not again by fsync(2): an OSError means that the file is not whole.
+    """
+    flags = _SYNC_FILE_RANGE_WAIT_BEFORE | _SYNC_FILE_RANGE_WRITE | _SYNC_FILE_RANGE_WAIT_AFTER
+    if _libc.sync_file_range(fd, offset, length, flags):
+        _raise_errno()
 
 
 def inode_flags(fd: int) -> int:
