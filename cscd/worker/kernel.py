@@ -49,9 +49,19 @@ _IOPRIO_SET: Final[Mapping[str, int]] = MappingProxyType(
 )
 """The number of ioprio_set(2), which no C library wraps, by machine (asm/unistd.h)."""
 
+# sys/inotify.h
+_IN_ATTRIB: Final = 0x4
+_IN_MOVED_TO: Final = 0x80
+_IN_CREATE: Final = 0x100
+_IN_ONLYDIR: Final = 0x0100_0000
+_IN_DONT_FOLLOW: Final = 0x0200_0000
+_IN_ONESHOT: Final = 0x8000_0000
+
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 _libc.capset.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+_libc.inotify_init1.argtypes = (ctypes.c_int,)
+_libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
 _libc.syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_long)
 _libc.syscall.restype = ctypes.c_long
 
@@ -142,4 +152,19 @@ def set_io_priority(scheduling: int, level: int = 0) -> None:
     if number is None:
         raise OSError(ENOSYS, os.strerror(ENOSYS))
     if _libc.syscall(number, _IOPRIO_WHO_PROCESS, 0, scheduling << _IOPRIO_CLASS_SHIFT | level) < 0:
+        _raise_errno()
+
+
+def inotify() -> int:
+    """Return a descriptor of a new inotify instance (inotify(7)); reading from it does not wait."""
+    fd: int = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if fd < 0:
+        _raise_errno()
+    return fd
+
+
+def watch_entries(instance: int, path: str) -> None:
+    """Be told once, by an inotify instance, when a directory gets an entry, or is changed itself."""
+    events = _IN_CREATE | _IN_MOVED_TO | _IN_ATTRIB | _IN_ONLYDIR | _IN_DONT_FOLLOW | _IN_ONESHOT
+    if _libc.inotify_add_watch(instance, os.fsencode(path), events) < 0:
         _raise_errno()

@@ -12,7 +12,7 @@ from typing import Final
 
 from cscd.errors import MessageError
 from cscd.files.tree import Tree
-from cscd.worker.arrivals import Mounts
+from cscd.worker.arrivals import Arrivals
 from cscd.worker.channel import Channel
 from cscd.worker.charge import Charge
 from cscd.worker.course import Course
@@ -27,6 +27,8 @@ from cscd.worker.wants import Wants
 
 #: Seconds for which a pass waits at most until the watcher sees everything: then nothing is looked at twice.
 _SETTLE: Final = 0.5
+#: Seconds from a hint that a root has come to the look for it: where much happens, most hints mean nothing.
+_SOON: Final = 0.05
 #: Seconds in which a pass ends that is stopped, of the five in which the service stops.
 _STOP_AT_MOST: Final = 3.5
 _DAY: Final = 86_400.0
@@ -65,7 +67,7 @@ class Resident:
         self._wants = Wants()
         self._notice = Notice(channel)
         self._vigil = Vigil(self._lost)
-        self._mounts: Mounts | None = None
+        self._arrivals = Arrivals()
         self._course: Course | None = None
         self._held: StartPass | None = None
         """A pass that waits a moment until the watcher sees everything."""
@@ -86,8 +88,7 @@ class Resident:
             poll.register(self._vigil, select.POLLIN)
         if self._course:
             poll.register(self._course, select.POLLIN)
-        if self._mounts:
-            poll.register(self._mounts, select.POLLPRI)
+        self._arrivals.register(poll)
         ready = {fd for fd, _ in poll.poll(self._timeout())}
         if self._channel.fileno() in ready:
             self._take(self._channel.receive())
@@ -98,8 +99,8 @@ class Resident:
             self._notice.changed()
             if not self._course.read():
                 self._finish()
-        if self._mounts and self._mounts.fileno() in ready:
-            self._mounts_changed()
+        if self._arrivals.heard(ready):
+            self._arrived()
 
     def _timeout(self) -> int | None:
         """Return the milliseconds until the next timer, None if there is none."""
@@ -161,22 +162,21 @@ class Resident:
         finally:
             for _, tree in looked:
                 tree.close()
-        self._listen_for_mounts()
+        self._listen()
         self._notice.changed()
 
-    def _listen_for_mounts(self) -> None:
-        """Hear of mounts where a root may come by one, or go."""
-        concerned = any(not charge.root.there or charge.root.mount for charge in self._charges.values())
-        if concerned and not self._mounts:
-            self._mounts = Mounts()
-        elif self._mounts and not concerned:
-            self._mounts.close()
-            self._mounts = None
+    def _listen(self) -> None:
+        """Hear of it where a root may come, or go with its filesystem."""
+        awaited = [charge.root.path for charge in self._charges.values() if not charge.root.there]
+        mounts = bool(awaited) or any(charge.root.mount for charge in self._charges.values())
+        self._arrivals.listen(awaited, mounts=mounts)
 
-    def _mounts_changed(self) -> None:
+    def _arrived(self) -> None:
+        """Look soon whether a root has come, and now whether one has gone."""
+        soon = time.monotonic() + _SOON
         for charge in self._charges.values():
             if not charge.root.there:
-                charge.root.due = -inf
+                charge.root.due = min(charge.root.due, soon)
             elif charge.root.replaced():
                 self._lost(charge)
         self._notice.changed()
@@ -198,7 +198,10 @@ class Resident:
 
     def _look_for_roots(self) -> None:
         for charge in self._charges.values():
-            if not charge.root.there and (tree := self._look(charge)):
+            if charge.root.there or charge.root.due > time.monotonic():
+                continue
+            self._listen()  # before the look: what comes after it is heard
+            if tree := self._look(charge):
                 tree.close()
                 self._anew = True
 

@@ -17,6 +17,9 @@ from tests.support.passes import ENCRYPTED, UNENCRYPTED
 from tests.support.waiting import wait_until
 from tests.support.workers import Worker
 
+FIRST_LOOK = 1.0
+"""Seconds until a root that is awaited is looked for without a hint."""
+
 NO_SUCH = "abc"
 
 CONTENT = b"as an application left it"
@@ -452,7 +455,9 @@ def test_a_root_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
         (root / "item").write_bytes(CONTENT)
         wanted = worker.expect(WantPass)
         assert (wanted.trigger, wanted.scope) == ("root_found", "all")
-        assert worker.event("root_found")["path"] == str(root)
+        found = worker.event("root_found")
+        assert found["path"] == str(root)
+        assert found["seconds"] < FIRST_LOOK, "no timer brought it, for there was a hint"
         worker.grant(ENCRYPTED)
         wait_for(worker, root / "item")
         worker.until(lambda: worker.standing and worker.standing.roots[0].state == "watched", "it is watched")
