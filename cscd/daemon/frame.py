@@ -85,6 +85,8 @@ def header(data: bytes | bytearray) -> Header:
                 sender = _text(data, begin, length) if kind == ord("s") else _UNKNOWN
             elif code == _SIGNATURE:
                 signature = _text(data, begin, length) if kind == ord("g") else _UNKNOWN
+        if at > end:
+            raise MessageError("a header field that does not end")
     except (IndexError, struct.error):
         raise MessageError("a header that ends too early") from None
     return Header(sender, signature)

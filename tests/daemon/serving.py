@@ -73,15 +73,8 @@ class Served:
     @contextmanager
     def timed(self) -> "Iterator[Timed]":
         """Look how late the loop is while the block lasts, and how long that is."""
-        timed = Timed()
-        beating = asyncio.run_coroutine_threadsafe(_beat(timed), self.loop)
-        begun = time.monotonic()
-        try:
+        with beating(self.loop) as timed:
             yield timed
-        finally:
-            timed.seconds = time.monotonic() - begun
-            beating.cancel()
-            self.call(lambda: asyncio.sleep(0))  # the cancelled one ends before the loop does
 
 
 @dataclass
@@ -92,6 +85,21 @@ class Timed:
     """By how many seconds the loop was late, at most."""
     seconds: float = 0.0
     """How long all took."""
+
+
+@contextmanager
+def beating(loop: asyncio.AbstractEventLoop) -> Iterator[Timed]:
+    """Look how late a loop in another thread is while the block lasts, and how long that is."""
+    timed = Timed()
+    looking = asyncio.run_coroutine_threadsafe(_beat(timed), loop)
+    begun = time.monotonic()
+    try:
+        yield timed
+    finally:
+        timed.seconds = time.monotonic() - begun
+        looking.cancel()
+        # The cancelled one ends before the loop does.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(30)
 
 
 async def _beat(timed: Timed) -> None:

@@ -50,17 +50,26 @@ class MessageBus:
         self._configuration = directory / "bus.conf"
         self._configuration.write_text(_CONFIGURATION.format(path=self._socket, policy=POLICY))
         self.address = f"unix:path={self._socket}"
+        self.complaints = directory / "bus.log"
+        """What it complains of: thousands of lines where somebody floods it."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it listens: it prints its address then."""
         self._socket.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            ["dbus-daemon", f"--config-file={self._configuration}", "--nofork", "--print-address"],
-            stdout=subprocess.PIPE,
-        )
+        with self.complaints.open("ab") as complaints:
+            self._process = subprocess.Popen(
+                ["dbus-daemon", f"--config-file={self._configuration}", "--nofork", "--print-address"],
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+            )
         assert self._process.stdout
         assert self._process.stdout.readline()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, such as SIGSTOP."""
+        assert self._process
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """Kill it as a crash would."""
