@@ -1,10 +1,12 @@
 """What can be done on a machine that `container` has booted: programs, users, logons, the journal."""
 
+import os
 import shlex
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +92,7 @@ class Machine:
             try:
                 yield process
             finally:
-                process.kill()
+                _kill(process)
 
     def journal(self, *arguments: str) -> str:
         """Return what journalctl(1) prints, of all that was logged until now."""
@@ -131,6 +133,15 @@ class Machine:
             yield session
         finally:
             session.log_off()
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    """Kill a program inside, which is a child of nsenter(1) because of the PID namespace."""
+    with suppress(OSError):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii")
+        for pid in map(int, children.split()):
+            os.kill(pid, signal.SIGKILL)
+    process.kill()
 
 
 @dataclass(frozen=True, slots=True)

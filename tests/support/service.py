@@ -93,10 +93,10 @@ class Since:
 
     def events(self, event: str, **fields: str) -> list[Event]:
         """Return the events of a name, oldest first; fields are named as in the manual."""
-        matches = [f"CSCD_{name.upper()}={value}" for name, value in {"event": event, **fields}.items()]
-        after = ("--output=json", f"--after-cursor={self.cursor}", "_SYSTEMD_UNIT=cscd.service")
-        lines = self.service.machine.journal(*after, *matches)
-        return list(map(json.loads, lines.splitlines()))
+        # All of them: with matches, --after-cursor leaves out the first one (systemd 252).
+        lines = self.service.machine.journal("--output=json", f"--after-cursor={self.cursor}")
+        wanted = {f"CSCD_{name.upper()}": value for name, value in {"event": event, **fields}.items()}
+        return [entry for entry in map(json.loads, lines.splitlines()) if _matches(entry, wanted)]
 
     def wait_for(self, event: str, *, deadline: float = 20.0, **fields: str) -> Event:
         """Wait for an event, and return the first one."""
@@ -106,6 +106,11 @@ class Since:
         except TimeoutError as error:
             told = self.service.machine.journal("--unit=cscd", "--lines=60", "--output=short-precise")
             raise TimeoutError(f"{error}; the last lines of the log:\n{told}") from None
+
+
+def _matches(entry: Event, wanted: dict[str, str]) -> bool:
+    ours = entry.get("_SYSTEMD_UNIT") == "cscd.service"
+    return ours and all(entry.get(name) == value for name, value in wanted.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +157,6 @@ class Person:
             pid = int(process.stdout.readline())
             wait_until(lambda: self._has_open(pid, path), f"tail has {path} open")
             yield pid
-            process.kill()
-            self.machine.run("kill", str(pid))
 
     def _has_open(self, pid: int, path: str) -> bool:
         links = self.machine.run("find", f"/proc/{pid}/fd", "-lname", path, check=False)

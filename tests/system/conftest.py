@@ -57,13 +57,13 @@ def service(wheels: Path) -> Iterator[Service]:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def alice(service: Service, names: Iterator[str]) -> Person:
     """Make a user of that machine, who is not logged on."""
     return service.person(next(names))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bob(service: Service, names: Iterator[str]) -> Person:
     """Make another one."""
     return service.person(next(names))

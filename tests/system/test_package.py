@@ -38,6 +38,11 @@ def apt(machine: Machine, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+def pid(machine: Machine) -> str:
+    """Return the process id of the service, 0 if it does not run."""
+    return machine.run("systemctl", "show", "--property=MainPID", "--value", "cscd").stdout.strip()
+
+
 def newer(machine: Machine, package: str) -> str:
     """Make a package of the next version, with other defaults, from this one."""
     machine.run("dpkg-deb", "--raw-extract", package, "/root/newer")
@@ -71,8 +76,9 @@ def test_it_installs(installed: Machine) -> None:
 
 
 def test_the_service_is_enabled_as_debian_has_it(installed: Machine) -> None:
-    """By the installation; the unit names the command where the package has it."""
+    """And started, by the installation; the unit names the command where the package has it."""
     assert installed.run("systemctl", "is-enabled", "cscd").stdout == "enabled\n"
+    assert installed.run("systemctl", "is-active", "cscd").stdout == "active\n"
     assert "path=/usr/bin/cscd" in installed.run("systemctl", "show", "--property=ExecStart", "cscd").stdout
 
 
@@ -82,7 +88,8 @@ def test_the_journal_can_explain_the_events(installed: Machine) -> None:
 
 
 def test_an_update_keeps_what_the_administrator_decided(installed: Machine, package: str) -> None:
-    """The configuration as it was written, and the service disabled."""
+    """The configuration as it was written, and the service not enabled; it is started anew."""
+    before = pid(installed)
     installed.path(CONFIGURATION).write_text("encryption:\n  policy: encrypted\n")
     installed.run("systemctl", "disable", "cscd")
     apt(installed, "install", newer(installed, package))
@@ -90,6 +97,7 @@ def test_an_update_keeps_what_the_administrator_decided(installed: Machine, pack
     assert installed.path(CONFIGURATION).read_text() == "encryption:\n  policy: encrypted\n"
     assert installed.path(f"{CONFIGURATION}.dpkg-dist").read_text().endswith("# newer\n")
     assert installed.run("systemctl", "is-enabled", "cscd", check=False).stdout == "disabled\n"
+    assert pid(installed) not in ("0", before)
 
 
 def test_removing_leaves_configuration_and_data(installed: Machine) -> None:
@@ -98,6 +106,7 @@ def test_removing_leaves_configuration_and_data(installed: Machine) -> None:
     installed.run("install", "-D", "/dev/null", "/var/log/cscd/cscd.jsonl")
     apt(installed, "remove", "cscd")
     assert not installed.path("/usr/lib/cscd").exists()
+    assert pid(installed) == "0"
     for kept in (CONFIGURATION, "/var/lib/cscd/keys/1000/kept", "/var/log/cscd/cscd.jsonl"):
         assert installed.path(kept).exists()
 

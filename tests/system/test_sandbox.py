@@ -1,0 +1,80 @@
+"""The sandbox of the unit, and the drop-ins that the manual gives for what it hides."""
+
+import re
+
+import pytest
+
+from tests.support.installation import ROOT
+from tests.support.service import Person, Service
+
+pytestmark = [pytest.mark.system, pytest.mark.root]
+
+DROP_IN = "/etc/systemd/system/cscd.service.d/50-test.conf"
+
+
+def use(service: Service, setting: str) -> None:
+    """Give the unit a drop-in with a setting, as systemctl edit does, and start the service anew."""
+    path = service.machine.path(DROP_IN)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"[Service]\n{setting}\n", encoding="utf-8")
+    service.machine.run("systemctl", "daemon-reload")
+    service.machine.run("systemctl", "restart", "cscd")
+
+
+def test_a_root_that_the_sandbox_hides_is_named_with_the_setting_that_shows_it(
+    service: Service, alice: Person
+) -> None:
+    """Copied into a drop-in, that line lets the files there be encrypted."""
+    root = f"/srv/offline/{alice.name}"
+    service.machine.run("install", "-d", f"--owner={alice.name}", root)
+    alice.shell(f"echo elsewhere >{root}/file")
+    with service.configured("70-roots", 'cache:\n  roots: ["/srv/offline/{user}"]\n'):
+        since = service.now()
+        with alice.logged_on():
+            hidden = since.wait_for("root_hidden")
+            assert hidden["CSCD_PATH"] == root
+            since = service.now()
+            use(service, hidden["CSCD_SETTING"])
+            since.wait_for("pass_completed", user=alice.name)
+            assert alice.encrypted(f"{root}/file")
+    service.machine.run("rm", DROP_IN)
+
+
+def test_a_home_that_is_mounted_later_is_waited_for(service: Service, bob: Person) -> None:
+    """It is writable to the service, wherever it lies, and its files are encrypted once it is there."""
+    service.machine.run("install", "-d", f"--owner={bob.name}", "--mode=0700", "/late")
+    service.machine.run("usermod", "--home", "/late/home", bob.name)
+    since = service.now()
+    with bob.logged_on():
+        since.wait_for("root_awaited", user=bob.name)
+        service.machine.run("mount", "-t", "tmpfs", "-o", f"mode=0755,uid={bob.name}", "tmpfs", "/late")
+        bob.shell("mkdir -p /late/home/.cache/cscd && echo late >/late/home/.cache/cscd/file")
+        since.wait_for("root_found", user=bob.name, deadline=30.0)
+        since.wait_for("item_encrypted", user=bob.name, deadline=30.0)
+        assert bob.encrypted("/late/home/.cache/cscd/file")
+
+
+def test_the_machine_key_can_be_a_credential(service: Service, alice: Person) -> None:
+    """Made by the commands of the manual; what was encrypted before can be read, without the file."""
+    manual = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    made = re.search(r"^    (systemd-creds encrypt .*)$", manual, re.MULTILINE)
+    setting = re.search(r"^    (LoadCredentialEncrypted=.*)$", manual, re.MULTILINE)
+    assert made
+    assert setting
+    service.machine.run("systemd-creds", "setup")
+    service.machine.run(*made[1].split())
+    use(service, setting[1])
+    service.machine.run("mv", "/var/lib/cscd/machine.key", "/root/machine.key")
+    since = service.now()
+    service.machine.run("systemctl", "restart", "cscd")
+    path = alice.save("sealed", "by the machine\n")
+    with alice.logged_on():
+        since.wait_for("pass_completed", user=alice.name)
+        assert alice.encrypted(path)
+        assert alice.read(path) == "by the machine\n"
+        assert not since.events("machine_key_created")
+    assert not service.machine.path("/var/lib/cscd/machine.key").exists()
+    service.machine.run("mv", "/root/machine.key", "/var/lib/cscd/machine.key")
+    service.machine.run("rm", DROP_IN)
+    service.machine.run("systemctl", "daemon-reload")
+    service.machine.run("systemctl", "restart", "cscd")
