@@ -2,6 +2,7 @@
 
     cli -> daemon -> worker -> files -> age -> errors
                      worker -> keys  -> age -> errors
+    cli -> client -> what the bus offers, as the daemon defines it (`ON_THE_BUS`)
     cli, daemon -> config -> errors
     cli, daemon, worker -> events -> errors
 
@@ -37,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cscd.files",
         "cscd.worker",
     },
+    "cscd.client": {"cscd.errors", "cscd.files", "cscd.daemon"},
     "cscd.__main__": {"cscd.cli"},  # python -m cscd
     "cscd.cli": {
         "cscd",
@@ -48,9 +50,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cscd.files",
         "cscd.worker",
         "cscd.daemon",
+        "cscd.client",
     },
 }
 """For each layer, the layers that it may import from besides itself."""
+
+ON_THE_BUS = {"calls", "codes", "flags", "interface"}
+"""The modules of the daemon that say what is on the bus; the client may import no others."""
 
 NOT_A_NOUN = {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
 """Names that say nothing about what is inside."""
@@ -160,6 +166,19 @@ def cycle(root: Path) -> list[str]:
 def test_imports_flow_one_way() -> None:
     """No layer imports from a layer above it or beside it."""
     assert violations(ROOT) == []
+
+
+def test_the_client_has_nothing_of_the_daemon_but_what_is_on_the_bus() -> None:
+    """A program that calls the service does not load the service."""
+    modules = read_modules(ROOT)
+    edges = [
+        edge
+        for module in modules.values()
+        if module.layer == "cscd.client"
+        for edge in imports_of(module, modules)
+        if edge.imported.layer == "cscd.daemon"
+    ]
+    assert {edge.imported.name.split(".")[-1] for edge in edges} == ON_THE_BUS
 
 
 def test_every_layer_is_known() -> None:
