@@ -23,7 +23,7 @@ from cscd.worker.crew import Crew, Member
 from cscd.worker.directories import Directories
 from cscd.worker.index import Index
 from cscd.worker.lock import only_pass
-from cscd.worker.pending import PendingItems
+from cscd.worker.pending import MOST, PendingItems
 from cscd.worker.places import WHOLE, Inbox, Place, Places
 from cscd.worker.priority import Io
 from cscd.worker.scan import Listing
@@ -132,6 +132,8 @@ class Pass:
         self._pending = PendingItems()
         self._lost: set[Place] = set()
         """Items in the hands of a converter process that died: tried once more, then given up."""
+        self._left: dict[Place, Reason] = {}
+        """Items left alone for long, if hints may have some looked at twice: each counts once."""
         self._dropped = False
         """Some item found was not dealt with."""
         self._cut = False
@@ -312,6 +314,10 @@ class Pass:
         path, name = place
         self._pending.drop(place)
         self.tally.waiting = len(self._pending)
+        if before := self._left.pop(place, None):
+            self.tally.withdraw(join(path, name), before)
+        if self._inbox and result.reason and len(self._left) < MOST:
+            self._left[place] = result.reason
         self.tally.finished += 1
         self.tally.add(path, name, result)
         if result.outcome is Outcome.CLEANED and result.detail:

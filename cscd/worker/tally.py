@@ -84,10 +84,20 @@ class Tally:
         if len(first) < FIRST:
             first.append(Left(path, result))
 
+    def withdraw(self, path: str, reason: Reason) -> None:
+        """Uncount an item that was left alone, because it is looked at once more."""
+        self.found -= 1
+        self.finished -= 1
+        self.left[reason] -= 1
+        first = self.first.get(reason, [])
+        first[:] = [left for left in first if left.path != path]
+
     @property
     def partial(self) -> bool:
         """Whether some item is not in the asked state, or is not known to be."""
-        return not self.complete or any(reason.lasting is not Lasting.FINE for reason in self.left)
+        return not self.complete or any(
+            count and reason.lasting is not Lasting.FINE for reason, count in self.left.items()
+        )
 
     def by_lasting(self, lasting: Lasting) -> Iterator[tuple[Reason, int]]:
         """Yield the reasons of one kind with their counts, the most frequent first."""

@@ -1,8 +1,10 @@
 """The worker of one user, in a process of its own, with a daemon played by the test."""
 
+import contextlib
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -505,3 +507,112 @@ def test_a_root_that_is_unmounted_is_waited_for_until_it_is_mounted(tmp_path: Pa
             worker.event("root_found")
             wait_for(worker, root / "item")
     assert (root / "below").read_bytes() == CONTENT
+
+
+# -- much at once ------------------------------------------------------------------------------
+
+
+def test_what_repeats_is_counted(root: Path, tmp_path: Path) -> None:
+    """However many items fail, a bounded number of events tells of it, and how many more there were."""
+    for number in range(300):
+        (root / str(number)).write_bytes(CONTENT)
+        os.link(root / str(number), tmp_path / f"link {number}")
+    with workers.worker(root, state=tmp_path / "state") as worker:
+        assert worker.run_pass().failed == 300
+        told = [each for each in worker.events if each.event == "item_failed"]
+        counted = worker.event("suppressed", suppressed_event="item_failed")
+        assert len(told) + counted["count"] == 300
+        assert len(told) <= 110
+        worker.until(lambda: worker.standing and worker.standing.failed, "it is told")
+        assert worker.standing
+        assert [(each.reason, each.count) for each in worker.standing.failed] == [("hard_linked", 300)]
+        assert 0 < len(worker.standing.first) <= 100
+
+
+def test_an_item_that_is_looked_at_twice_counts_once(root: Path, worker: Worker) -> None:
+    """The walk of a pass and the hints that it takes in may come upon the same item."""
+    worker.grant(None)
+    for number in range(300):
+        (root / str(number)).write_bytes(CONTENT)
+        os.link(root / str(number), root.parent / f"link {number}")
+    assert worker.run_pass().failed == 300
+
+
+def test_names_that_are_not_utf_8_are_told(root: Path, worker: Worker) -> None:
+    """Any bytes can be a name."""
+    item = Path(os.fsdecode(os.fsencode(root) + b"/\xff\n\xfe"))
+    item.write_bytes(CONTENT)
+    os.link(item, root.parent / "link")
+    worker.event("item_failed", reason="hard_linked")
+    worker.until(lambda: worker.standing and worker.standing.first, "it is named")
+    assert worker.standing
+    assert worker.standing.first[0].path == str(item)
+
+
+def test_a_watcher_that_dies_is_replaced_and_what_it_missed_is_found(root: Path, worker: Worker) -> None:
+    """That is told, and everything is looked at again."""
+    (watcher,) = worker.descendants()
+    os.kill(watcher, signal.SIGKILL)
+    assert worker.event("watch_degraded")["reason"] == "died"
+    (root / "unseen").write_bytes(CONTENT)
+    wait_for(worker, root / "unseen")
+    worker.event("watch_restored")
+    (root / "seen").write_bytes(CONTENT)
+    wait_for(worker, root / "seen")
+
+
+def test_its_own_index_in_a_root_is_no_news(tmp_path: Path) -> None:
+    """What a pass writes down does not bring about the next one."""
+    root = tmp_path / "home"
+    root.mkdir()
+    (root / "item").write_bytes(CONTENT)
+    with workers.worker(root, state=root / "state") as worker:
+        worker.run_pass()
+        for name in ("one", "two", "three"):
+            (root / "state" / "noise").write_bytes(CONTENT)
+            (root / name).write_bytes(CONTENT)
+            assert worker.expect(WantPass).items == 1
+            assert worker.run_pass("found").converted == 1
+        assert not any(isinstance(message, WantPass) for message in worker.said)
+
+
+def test_background_passes_make_way_and_the_lease_watch_does_not(root: Path, worker: Worker) -> None:
+    """Converting has the configured priority; answering to whoever opens an item keeps the worker's."""
+    worker.set_up(root, state=root.parent / "state", nice=7)
+    before = set(worker.descendants())
+    (root / "large").write_bytes(bytes(800 << 20))
+    seen: set[frozenset[int]] = set()
+
+    def converting() -> bool:
+        for pid in set(worker.descendants()) - before:
+            seen.add(frozenset(nice_values(pid)))
+        return frozenset({0, 7}) in seen
+
+    worker.until(converting, "a converter has threads of both priorities")
+
+
+def nice_values(pid: int) -> list[int]:
+    """Return the nice value of each thread of a process (field 19 in proc_pid_stat(5))."""
+    values = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            status = Path(f"/proc/{pid}/task/{task}/stat").read_text(encoding="ascii", errors="replace")
+            values.append(int(status.rpartition(")")[2].split()[16]))
+    return values
+
+
+def test_a_gigabyte_does_not_hold_up_the_end(root: Path, worker: Worker) -> None:
+    """The service has five seconds to stop, whatever is under way; the file is as it was."""
+    worker.grant(None)
+    large = root / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 30)
+    number = large.stat().st_ino
+    worker.expect(WantPass)
+    before = set(worker.descendants())
+    worker.start("found")
+    worker.until(lambda: len(set(worker.descendants()) - before) > 1, "it is being converted")
+    began = time.monotonic()
+    end(worker)
+    assert time.monotonic() - began < 4
+    assert large.stat().st_ino == number
