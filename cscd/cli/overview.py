@@ -12,7 +12,15 @@ from typing import Final
 from cscd.cli import quantities
 from cscd.cli.names import fitted, harmless, shown, width, wrapped
 from cscd.cli.terminal import Style, Terminal
-from cscd.daemon.status import LastPass, Reasons, RunningPass, Status, StuckItem, UserStatus
+from cscd.daemon.status import (
+    LastPass,
+    OperationStatus,
+    Reasons,
+    RunningPass,
+    Status,
+    StuckItem,
+    UserStatus,
+)
 from cscd.events.fields import spoken
 from cscd.files.outcome import Reason
 
@@ -132,11 +140,29 @@ class Overview:
             yield from self._running(user.running)
         elif user.waiting:
             yield from self._text("Now", "waiting for its turn", indent=_INDENT)
-        yield from self._reasons("Pending", "tried again by themselves", user.pending, user.stuck)
-        yield from self._reasons("Failed", "somebody has to see to them", user.failed, user.stuck)
+        if user.operation:
+            yield from self._text("Called", self._operation(user.operation), indent=_INDENT)
+        yield from self.left(user)
         yield from self._surroundings(user)
         if user.last:
             yield from self._text("Last pass", self._last(user.last), indent=_INDENT)
+
+    def left(self, user: UserStatus) -> Iterator[str]:
+        """Yield which items of a user are not right, why, and what becomes of them."""
+        yield from self._reasons("Pending", "tried again by themselves", user.pending, user.stuck)
+        yield from self._reasons("Failed", "somebody has to see to them", user.failed, user.stuck)
+
+    def _operation(self, operation: OperationStatus) -> str:
+        """Say who asked for what, and since when they wait."""
+        what = f"{_verb(operation.goal)}{' in the background' if operation.background else ''}"
+        since = self._since(operation.began)
+        if not operation.callers:
+            return f"{what}, for {since}"
+        first = operation.callers[0]
+        process = f" (pid {first.pid})" if first.pid else ""
+        more = operation.waiting - 1
+        also = f" and {more:,} more call{'' if more == 1 else 's'}" if more else ""
+        return f"{what}: {shown(first.name)}{process}{also} waiting for {since}"
 
     def _running(self, running: RunningPass) -> Iterator[str]:
         """Say what a pass does, and how far it is, with a bar."""

@@ -97,7 +97,8 @@ class Encryption:
                 )
             )
             return refusal.code
-        code = await self._convert(account, goal, flags, Attendant(sink, waits=waits) if sink else None)
+        attendant = Attendant(sink, waits=waits) if sink else None
+        code = await self._convert(caller, account, goal, flags, attendant)
         if sink:
             await _ended(sink, code, waits=waits)
         seconds = time.monotonic() - began
@@ -162,12 +163,14 @@ class Encryption:
         self._users.recheck("call", but=uid)
         self._users.judge()
 
-    async def _convert(self, account: Account, goal: State, flags: Flag, attendant: Attendant | None) -> Code:
+    async def _convert(
+        self, caller: Caller, account: Account, goal: State, flags: Flag, attendant: Attendant | None
+    ) -> Code:
         """Have a user's items converted; root has none, for nobody works with root's rights."""
         if account.uid == 0:
             return Code.SUCCESS
         wanted = Operation(goal, background=Flag.BACKGROUND in flags, attendant=attendant)
-        return await self._users.operate(account, wanted).answer()
+        return await self._users.operate(account, wanted).answer(caller)
 
     def _verdict(self, goal: State) -> Verdict:
         """Return what the policy says of a call. Raises `Refusal` where it says no."""

@@ -1,10 +1,12 @@
 """One call of Encrypt under way: what it wants of a user's items, who waits for it, and what came of it."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Literal
 
 from cscd.daemon.attendant import Attendant
+from cscd.daemon.calls import Caller
 from cscd.daemon.codes import Code, code_of
 from cscd.files.goal import State
 from cscd.worker.messages import Go, ItemBegins, ItemEnds, PassEnded
@@ -28,7 +30,10 @@ class Operation:
         """The pass that does it, once it has started."""
         self.why_stopped = ""
         """Why it is not to go on, as `pass_stopped` says it; "" as long as it is."""
-        self._waiting = 0
+        self.began = time.time()
+        """When it was called, in seconds since 1970."""
+        self.callers: list[Caller] = []
+        """Who waits for its answer, the first caller first."""
         self._changed: Callable[[], None] = lambda: None
         self._code: asyncio.Future[Code] = asyncio.get_running_loop().create_future()
 
@@ -52,17 +57,17 @@ class Operation:
         """Whether a later call for this state can share its answer; the manner is that of the first."""
         return self.goal is goal and not self.over and not self.why_stopped
 
-    async def answer(self) -> Code:
+    async def answer(self, caller: Caller) -> Code:
         """Wait for what came of it; whoever is cancelled in this, as the last one, cancels the operation."""
-        self._waiting += 1
+        self.callers.append(caller)
         try:
             return await asyncio.shield(self._code)
         except asyncio.CancelledError:
-            if self._waiting == 1:
+            if len(self.callers) == 1:
                 self.stop("cancelled")
             raise
         finally:
-            self._waiting -= 1
+            self.callers.remove(caller)
 
     def stop(self, why: str) -> None:
         """Have it end after the chunk at hand, cancelled; at once, if it has not begun."""

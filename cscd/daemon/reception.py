@@ -6,7 +6,8 @@ Everybody on the machine may call, also to do harm:
   answered with LimitsExceeded. Who goes on regardless is not answered at all for a moment: what this user
   then sends does not get past the gate, and costs us microseconds.
 - A connection of which the user is not known yet has a few calls, until it is.
-- A call whose caller leaves is cancelled.
+- A call whose caller leaves is cancelled, unless it said that it would not wait for an answer (the flag
+  NO_REPLY_EXPECTED of the D-Bus specification).
 """
 
 import asyncio
@@ -77,6 +78,8 @@ class Reception:
         self._failed = failed
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
         """What is under way, by the unique name of the caller."""
+        self._unawaited: set[asyncio.Task[None]] = set()
+        """Of those, the calls whose callers do not wait."""
         self._shunned: dict[int, float] = {}
         """By uid, until when."""
         self._closing = False
@@ -99,12 +102,15 @@ class Reception:
         task = asyncio.create_task(self._serve(call, cut=cut))
         tasks = self._tasks.setdefault(call.sender, set())
         tasks.add(task)
+        if call.flags & MessageFlag.NO_REPLY_EXPECTED:
+            self._unawaited.add(task)
         task.add_done_callback(lambda _: self._ended(call.sender, task))
 
     def left(self, sender: str) -> None:
         """Cancel what a caller waited for who has left."""
         for task in tuple(self._tasks.get(sender, ())):
-            task.cancel()
+            if task not in self._unawaited:
+                task.cancel()
 
     async def close(self) -> None:
         """Answer what is about to be answered, and cancel the rest."""
@@ -119,6 +125,7 @@ class Reception:
     def _ended(self, sender: str, task: "asyncio.Task[None]") -> None:
         tasks = self._tasks[sender]
         tasks.discard(task)
+        self._unawaited.discard(task)
         if not tasks:
             del self._tasks[sender]
 

@@ -6,10 +6,21 @@ from collections.abc import Mapping
 
 from cscd import __version__
 from cscd.daemon import status
+from cscd.daemon.operation import Operation
 from cscd.daemon.records import PassRecord
 from cscd.daemon.running import Running
 from cscd.daemon.shared import Shared
-from cscd.daemon.status import LastPass, Reasons, RootStatus, RunningPass, Status, StuckItem, UserStatus
+from cscd.daemon.status import (
+    CallerStatus,
+    LastPass,
+    OperationStatus,
+    Reasons,
+    RootStatus,
+    RunningPass,
+    Status,
+    StuckItem,
+    UserStatus,
+)
 from cscd.daemon.user import User
 from cscd.daemon.users import Users
 
@@ -71,6 +82,7 @@ def _user(user: User, shared: Shared, sessions: int) -> UserStatus:
         stuck=StuckItem.of(standing.first) if standing else (),
         roots=tuple(map(RootStatus.of, standing.roots)) if standing else (),
         waiting=user.wants.waiting,
+        operation=_operation(user.operation) if user.operation and not user.operation.over else None,
         running=_running(passes.running) if passes.running else None,
         last=_last(passes.last) if passes.last else None,
     )
@@ -80,6 +92,18 @@ def _right(last: PassRecord | None, since: int) -> tuple[int, int]:
     if last is None:
         return since, 0
     return last.right + last.converted + since, last.right_bytes + last.converted_bytes
+
+
+def _operation(operation: Operation) -> OperationStatus:
+    callers = operation.callers
+    return OperationStatus(
+        goal=operation.goal,
+        background=operation.background,
+        began=operation.began,
+        pass_id=operation.pass_id,
+        waiting=len(callers),
+        callers=tuple(CallerStatus(name=each.name, uid=each.uid, pid=each.pid) for each in callers),
+    )
 
 
 def _running(running: Running) -> RunningPass:

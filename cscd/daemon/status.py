@@ -25,6 +25,9 @@ MOST_STUCK_OF_ALL: Final = 1000
 """Items of all users that are named one by one: an answer about thousands of users must stay one that takes
 milliseconds to make, whatever their workers say."""
 
+MOST_CALLERS: Final = 8
+"""Callers who are named for one operation; all are counted."""
+
 MOST_HOLDERS: Final = 4
 """Processes that are named for one item."""
 
@@ -175,6 +178,34 @@ class RunningPass(Part):
         return self.model_copy(update=counts)
 
 
+class CallerStatus(Part):
+    """A program that waits for the answer to a call of Encrypt."""
+
+    name: Text
+    """The account that it runs as."""
+    uid: Count
+    """The account's number."""
+    pid: Count = 0
+    """Its process id when it called; 0 if it is not known."""
+
+
+class OperationStatus(Part):
+    """A call of Encrypt for a user's items that has no answer yet."""
+
+    goal: State
+    """The state that was asked for."""
+    background: bool
+    """Whether it gives way to programs that open items."""
+    began: Time
+    """When it was called, in seconds since 1970."""
+    pass_id: str = ""
+    """The pass that does it; "" before it starts."""
+    waiting: Count
+    """How many calls get its answer: whoever asks for the same meanwhile joins it."""
+    callers: Annotated[tuple[CallerStatus, ...], _first(MOST_CALLERS)] = ()
+    """Whose calls these are, the first of them first."""
+
+
 class LastPass(Part):
     """The pass over all of a user's items that ended last."""
 
@@ -265,6 +296,8 @@ class UserStatus(Part):
     """The directories of the user's cache."""
     waiting: bool = False
     """Whether a pass waits for its turn."""
+    operation: OperationStatus | None = None
+    """The call of Encrypt that is under way for the user, null if there is none."""
     running: RunningPass | None = None
     """The pass that is under way, null if there is none."""
     last: LastPass | None = None

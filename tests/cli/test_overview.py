@@ -11,7 +11,9 @@ from cscd.cli.overview import Overview
 from cscd.cli.terminal import Terminal
 from cscd.daemon.status import (
     NO_RECOVERY,
+    CallerStatus,
     HolderStatus,
+    OperationStatus,
     Reasons,
     RootStatus,
     RunningPass,
@@ -116,6 +118,23 @@ def test_a_running_pass_has_a_bar() -> None:
     assert "Now       unencrypting (new files), for 10 s\n" in text
     assert "[#####...............] 25 %, 30 s left\n" in text
     assert "50 of 100 items, 500 B of 2.0 KiB, 3 to be tried again\n" in text
+
+
+@pytest.mark.parametrize(
+    "facts, line",
+    [
+        (
+            {"callers": (CallerStatus(name="al\x1bce", uid=7, pid=42),)},
+            "encrypting: al\\u001bce (pid 42) waiting",
+        ),
+        ({"callers": (CallerStatus(name="alice", uid=7),), "waiting": 2}, "alice and 1 more call waiting"),
+        ({"background": True, "waiting": 0}, "encrypting in the background, for 10 s"),
+    ],
+)
+def test_who_called_is_said(facts: dict[str, Any], line: str) -> None:
+    """With how many others, and since when."""
+    plain = {"goal": State.ENCRYPTED, "background": False, "began": statuses.NOW - 10, "waiting": 1}
+    assert line in of_user(operation=OperationStatus(**{**plain, **facts}))
 
 
 def test_a_pass_that_has_just_begun_promises_nothing() -> None:

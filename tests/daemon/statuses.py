@@ -4,8 +4,10 @@ from typing import Any
 
 from cscd.daemon.status import (
     NO_RECOVERY,
+    CallerStatus,
     HolderStatus,
     LastPass,
+    OperationStatus,
     Reasons,
     RootStatus,
     RunningPass,
@@ -99,6 +101,14 @@ def rich() -> Status:
         partial=True,
         right=5_900,
         right_bytes=600 * MIB,
+        operation=OperationStatus(
+            goal=State.ENCRYPTED,
+            background=True,
+            began=NOW - 43,
+            pass_id="00ff00ff00ff",  # noqa: S106 - the name of a pass
+            waiting=3,
+            callers=(CallerStatus(name="alice", uid=1000, pid=4242), CallerStatus(name="root", uid=0)),
+        ),
         running=RunningPass(
             id="00ff00ff00ff",
             trigger="logon",

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dbus_fast import Variant
+from dbus_fast import MessageFlag, Variant
 
 from cscd.daemon.calls import Facts
 from cscd.daemon.codes import Code
 from cscd.daemon.interface import CACHE, INTERFACES, NAME, PATH, PROPERTIES
 from cscd.daemon.introspection import introspection
 from cscd.files.goal import State
-from tests.daemon.callers import ENCRYPT, Client, client
+from tests.daemon.callers import ENCRYPT, Client, client, message
 from tests.daemon.encrypting import Served, held, served, serving
 from tests.daemon.manual import DESCRIPTION, described
 from tests.support.messagebus import MessageBus, message_bus
@@ -246,6 +246,20 @@ def test_a_caller_who_leaves_cancels(server: Served, caller: Client) -> None:
     assert not second.gone.is_set()
     server.call(second.let_go.set)
     assert caller.finish(waiting).body == [Code.SUCCESS]
+
+
+def test_a_caller_who_waits_for_nothing_may_leave(server: Served, caller: Client) -> None:
+    """What it asked for goes on; what it waits for, on the same connection, is cancelled."""
+    server.core.work = held
+    with client(server.bus.address) as leaving:
+        leaving.send(message("Encrypt", "bu", ENCRYPT, 0, flags=MessageFlag.NO_REPLY_EXPECTED))
+        lasting = server.call_number(1)
+        leaving.begin("Encrypt", "bu", ENCRYPT, 0)
+        waiting = server.call_number(2)
+    assert waiting.gone.wait(10)
+    assert caller.value("GetEncryptionStatus") == [True, False]
+    assert not lasting.gone.is_set()
+    server.call(lasting.let_go.set)
 
 
 def test_without_a_bus_it_waits_for_one(common_path: Path) -> None:

@@ -15,6 +15,7 @@ from cscd.daemon.codes import Code
 from cscd.daemon.database import Database
 from cscd.daemon.disk import Disk
 from cscd.daemon.encryption import Encryption
+from cscd.daemon.report import status_of
 from cscd.daemon.status import Status
 from cscd.daemon.users import Users
 from cscd.files.goal import State
@@ -115,6 +116,11 @@ class Service(World):
     def call(self, goal: State, bits: int = 0, caller: Caller = CALLER, **more: Any) -> "asyncio.Task[Code]":  # noqa: ANN401 - of encrypt
         """Call Encrypt."""
         return asyncio.create_task(self.encryption.encrypt(caller, goal, bits, **more))
+
+    def report(self, uid: int) -> Any:  # noqa: ANN401 - as JSON
+        """Return what is said to a user of the first user."""
+        said = status_of(self.shared, self.users, uid, began=0.0, source="", sessions={})
+        return said.model_dump(mode="json")["users"][0]
 
     async def end(self) -> None:
         """Let go of everything."""
@@ -342,6 +348,41 @@ def test_a_second_call_for_the_same_joins_the_first(tmp_path: Path) -> None:
         peer.finish(start)
         assert await second is Code.SUCCESS
         assert service.told.count("pass_started") == 1
+        await service.end()
+
+    within(test())
+
+
+def test_an_operation_says_who_waits_for_it(tmp_path: Path) -> None:
+    """In the order of the calls; who has left is named no more."""
+
+    async def test() -> None:
+        service = Service(tmp_path)
+        first = service.call(State.UNENCRYPTED)
+        peer = await service.peer()
+        start = await peer.hear_start()
+        second = service.call(State.UNENCRYPTED, caller=ROOT, for_uid=ALICE.uid)
+        user = service.users.find(ALICE.uid)
+        assert user
+        operation = user.operation
+        assert operation
+        await until(lambda: operation.callers == [CALLER, ROOT])
+        assert service.report(ROOT.uid)["operation"] == {
+            "goal": "unencrypted",
+            "background": False,
+            "began": operation.began,
+            "pass_id": operation.pass_id,
+            "waiting": 2,
+            "callers": [
+                {"name": "alice", "uid": ALICE.uid, "pid": 0},
+                {"name": "root", "uid": 0, "pid": 0},
+            ],
+        }
+        first.cancel()
+        await until(lambda: operation.callers == [ROOT])
+        peer.finish(start)
+        assert await second is Code.SUCCESS
+        assert service.report(ROOT.uid)["operation"] is None
         await service.end()
 
     within(test())
