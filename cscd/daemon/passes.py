@@ -145,10 +145,14 @@ class Passes:
             pass_id = self.running.pass_id
             self.end(PassEnded(pass_id=pass_id, complete=False, partial=True, stopped=True, error="died"))
 
+    @property
+    def record(self) -> UserRecord:
+        """What is known of the user, for when nobody is there to ask."""
+        return UserRecord(self._account.uid, self._account.name, self.last, self.unright)
+
     def remember(self) -> None:
-        """Keep what is known of the user for when nobody is there to ask."""
-        account = self._account
-        self._shared.remember(UserRecord(account.uid, account.name, self.last, self.unright))
+        """Keep what is known of the user for the next start."""
+        self._shared.remember(self.record)
 
     def _the_running(self, pass_id: str) -> Running:
         if self.running is None or self.running.pass_id != pass_id:

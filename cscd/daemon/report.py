@@ -54,7 +54,7 @@ def status_of(
         session_source=source,
         recovery_recipients=len(cache.recovery),
         warnings=status.warnings(cache.state, len(cache.recovery)),
-        passes_running=shared.turns.running,
+        passes_running=users.running,
         passes_waiting=shared.turns.waiting,
         users_all=len(users),
         users=tuple(_user(user, shared, sessions.get(user.account.uid, 0)) for user in seen),

@@ -139,6 +139,7 @@ class Service:
         self._shared = shared = await self._share(stack)
         shared.cache.apply(self._settings.encryption)
         self._users = Users(shared)
+        self._users.judge()
         self._logons = self._parts.logons(self._settings, self._log, self._parts.accounts, self._users)
         self._encryption = Encryption(shared, self._users, self._parts.accounts, self._disk, self._status)
         await self._listen(stack)
@@ -238,7 +239,7 @@ class Service:
         began = time.monotonic()
         reason = self._asked_to_stop.result()
         self._notify.stopping()
-        self._log.emit(ServiceStopping(reason=reason, passes=self._shared.turns.running))
+        self._log.emit(ServiceStopping(reason=reason, passes=self._users.running))
         await self._users.stop()
         self._log.emit(ServiceStopped(seconds=time.monotonic() - began))
 

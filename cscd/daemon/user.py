@@ -62,8 +62,8 @@ class Stay(Enum):
 class User:
     """A user who is logged on, or was until just now."""
 
-    def __init__(self, account: Account, shared: Shared, judge: Callable[[], None]) -> None:
-        """Take the account; `judge` is called when what is known of the user's items has changed."""
+    def __init__(self, account: Account, shared: Shared, judge: Callable[["User"], None]) -> None:
+        """Take the account; `judge` is called when what is known of the items has changed."""
         self.account = account
         self._judge = judge
         self.worker: Worker | None = None
@@ -301,7 +301,7 @@ class User:
     def stands(self, said: Standing) -> None:
         """See `WorkerListener`."""
         self.passes.stand(said)
-        self._judge()
+        self._judge(self)
 
     def happened(self, said: Happened) -> None:
         """See `WorkerListener`."""
@@ -330,7 +330,7 @@ class User:
             self.operation.end(said)
         self.wants.give_back()
         self._await_recheck()
-        self._judge()
+        self._judge(self)
         self._wake.set()
 
     # -- small things --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from cscd.daemon import compliance
 from cscd.daemon.account import Account
 from cscd.daemon.codes import Code
 from cscd.daemon.operation import Operation
+from cscd.daemon.records import UserRecord
 from cscd.daemon.shared import Shared
 from cscd.daemon.user import User
 from cscd.events.service import InternalError
@@ -24,6 +25,10 @@ class Users:
         self._shared = shared
         self._users: dict[int, User] = {}
         self._lives: dict[int, asyncio.Task[None]] = {}
+        self._unright: set[int] = set()
+        """Those known who have some item that is not in the cache-wide state, or is not known to be."""
+        self._departed: dict[int, UserRecord] = {}
+        """What was known last of those who have left: the database may not have heard of it yet."""
         self.stopping = False
         """Whether the service stops, and nothing new begins."""
 
@@ -38,6 +43,11 @@ class Users:
     def find(self, uid: int) -> User | None:
         """Return the user with a number, if logged on."""
         return self._users.get(uid)
+
+    @property
+    def running(self) -> int:
+        """Passes that are under way."""
+        return sum(user.passes.running is not None for user in self)
 
     # -- logons --------------------------------------------------------------------------------
 
@@ -58,7 +68,8 @@ class Users:
     def _known(self, account: Account) -> User:
         user = self._users.get(account.uid)
         if user is None:
-            user = self._users[account.uid] = User(account, self._shared, self.judge)
+            user = self._users[account.uid] = User(account, self._shared, self._judge)
+            self._judge(user)
         return user
 
     def _live(self, user: User) -> None:
@@ -80,8 +91,8 @@ class Users:
             where = f"what is done for {user.account.name}"
             self._shared.log.emit(InternalError(where=where, error=f"{type(error).__name__}: {error}"))
         if user.over or self.stopping or error:
+            self._departed[uid] = user.passes.record
             del self._users[uid]
-            self.judge()
         else:
             self._begin(user)
 
@@ -115,15 +126,24 @@ class Users:
                 user.worker.ping()
 
     def judge(self) -> None:
-        """Find out whether some item known is not in the cache-wide state."""
+        """Find out of everybody known whether some item is not in the cache-wide state."""
         state = self._shared.cache.state
-        there = {user.account.uid for user in self}
-        partial = any(user.passes.partial for user in self) or any(
-            compliance.partial(state, record.last_pass, record.pending)
-            for record in self._shared.database.users()
-            if record.uid not in there
-        )
-        self._shared.cache.judge(partial=partial)
+        known = {record.uid: record for record in self._shared.database.users()} | self._departed
+        known |= {user.account.uid: user.passes.record for user in self}
+        self._unright = {
+            uid
+            for uid, record in known.items()
+            if compliance.partial(state, record.last_pass, record.pending)
+        }
+        self._shared.cache.judge(partial=bool(self._unright))
+
+    def _judge(self, user: User) -> None:
+        """Find it out anew of one user, which is all that a message of that user's can have changed."""
+        if user.passes.partial:
+            self._unright.add(user.account.uid)
+        else:
+            self._unright.discard(user.account.uid)
+        self._shared.cache.judge(partial=bool(self._unright))
 
     async def stop(self) -> int:
         """Stop everything that is under way and wait for it; returns how many passes that were."""

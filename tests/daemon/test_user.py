@@ -348,6 +348,28 @@ def test_the_cache_is_partial_until_everything_is_right(directory: Path) -> None
     within(test())
 
 
+def test_a_user_who_leaves_with_everything_right_leaves_the_cache_whole(directory: Path) -> None:
+    """Also before the database has heard of it."""
+
+    async def test() -> None:
+        world = World(directory)
+        world.shared.remember = lambda _record: None
+        users = Users(world.shared)
+        users.logged_on(ALICE)
+        peer = await world.peer()
+        peer.finish(await peer.hear_start())
+        await until(lambda: not world.shared.cache.partial)
+        users.logged_off(ALICE.uid)
+        peer.finish(await peer.hear_start())
+        assert await peer.hear() is None
+        peer.exit()
+        await until(lambda: users.find(ALICE.uid) is None)
+        assert not world.shared.cache.partial
+        world.close()
+
+    within(test())
+
+
 def test_a_stop_ends_everything_and_starts_nothing(directory: Path) -> None:
     """A pass is stopped, its end is told, then the worker ends."""
 
