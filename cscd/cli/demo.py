@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import tempfile
 
 from cscd.cli import understudy, venue
@@ -25,5 +26,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     venue.check(place)
     if not os.geteuid():
         understudy.take_over(place, os.environ, terminal)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C: nothing stays behind, and nothing goes on
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="cscd-demo-", dir=place) as directory:
         return Demonstration(directory, terminal, os.environ).run()

@@ -69,16 +69,19 @@ class Stage:
         return done
 
     def ask(self, *argv: str) -> Done:
-        """Run a command to its end and show nothing."""
-        done = subprocess.run(  # noqa: S603 - our own command, or age, with arguments of our own making
-            _real(argv),
-            cwd=self._directory,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_DEADLINE,
-            check=False,
-        )
+        """Run a command to its end and show nothing. Raises MissedCueError if it does not end."""
+        try:
+            done = subprocess.run(  # noqa: S603 - our own command, or age, with arguments of our own making
+                _real(argv),
+                cwd=self._directory,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_DEADLINE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise MissedCueError(f"{shlex.join(argv)} did not end") from None
         return Done(done.returncode, done.stdout, done.stderr)
 
     @contextmanager

@@ -1,18 +1,22 @@
 """``cscd demo``: what `make demo` shows."""
 
+import contextlib
 import os
 import re
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cscd.cli import exhibits
 from cscd.cli.exitcodes import ExitCode
-from tests.cli.shell import Shell
+from tests.cli.shell import DEADLINE, Shell
 from tests.support import forks, requires
 from tests.support.denial import deny_leases
 from tests.support.mounts import Mount
+from tests.support.waiting import wait_until
 
 SCENES = (
     "open in sleep (pid ",
@@ -97,3 +101,53 @@ def test_a_difference_would_show(tmp_path: Path, change: object, name: str) -> N
     change(tmp_path / exhibits.READ_FILE)
     after = exhibits.describe(str(tmp_path))
     assert name in before[exhibits.READ_FILE].differences(after[exhibits.READ_FILE])
+
+
+def test_it_fails_if_something_has_changed(shell: Shell, common_path: Path) -> None:
+    """A link that somebody else has put there meanwhile, in place of the one that was."""
+    with _begun(shell, common_path) as process:
+        (link,) = common_path.glob("*/cache/latest")
+        link.unlink()
+        link.symlink_to("photos/01.jpg")
+        out = process.communicate(timeout=DEADLINE)[0].decode()
+        assert process.returncode == ExitCode.INTERNAL
+    assert re.search("WRONG: latest: .*digest.* changed\n", out)
+    assert "as it was.\n" not in out
+
+
+def test_stopped_in_the_middle_it_leaves_nothing_behind(shell: Shell, common_path: Path) -> None:
+    """Neither a file nor a process of the service."""
+    with _begun(shell, common_path) as process:
+        process.terminate()
+        process.communicate(timeout=DEADLINE)
+        assert process.returncode == ExitCode.CANCELLED
+    assert not list(common_path.iterdir())
+    wait_until(lambda: not _running_in(common_path), "all of the service has ended")
+
+
+@contextlib.contextmanager
+def _begun(shell: Shell, place: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """Have the demonstration run; its service has begun with the first pass."""
+    if not os.geteuid():
+        requires.command("setpriv")
+    place.chmod(0o777)
+    with shell.started("demo", "--in", place, stderr=subprocess.STDOUT) as running:
+        out = running.process.stdout
+        assert out
+        said = b""
+        while b"pass_started" not in said:
+            piece = os.read(out.fileno(), 65536)
+            assert piece, said
+            said += piece
+        yield running.process
+
+
+def _running_in(place: Path) -> list[str]:
+    """Return the command lines of processes that name a directory, or work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_text(encoding="utf-8", errors="replace")
+            if str(place) in command or (process / "cwd").readlink().is_relative_to(place):
+                found.append(command)
+    return found
