@@ -34,8 +34,8 @@ def installed(sources: Machine, before: set[str]) -> Machine:
 
 def files(machine: Machine) -> set[str]:
     """Return the paths of all files and links where an installation may add some."""
-    system = ("/usr/local", "/usr/lib/systemd", "/etc/systemd", "/etc/logrotate.d")
-    places = (*system, "/etc/cscd", "/var/lib/cscd", "/var/log/cscd")
+    system = ("/usr/local", "/usr/lib/systemd", "/usr/share/polkit-1", "/etc/systemd", "/etc/dbus-1")
+    places = (*system, "/etc/logrotate.d", "/etc/cscd", "/var/lib/cscd", "/var/log/cscd")
     found = machine.run("find", *places, "-not", "-type", "d", check=False).stdout
     return set(found.splitlines())
 

@@ -18,6 +18,20 @@ def test_it_starts_and_says_so(service: Service) -> None:
     assert re.search(r"^Policy +encrypted", told, re.MULTILINE)
 
 
+def test_everybody_can_ask_it_on_the_bus_and_only_it_can_have_its_name(
+    service: Service, alice: Person
+) -> None:
+    """By the policy that was installed; who asks while it is stopped starts it."""
+    service.machine.run("systemctl", "stop", "cscd")
+    name, path, interface = "org.cscd.OfflineFiles1", "/org/cscd/OfflineFiles1", "org.cscd.OfflineFilesCache1"
+    asked = ("busctl", "call", name, path, interface, "GetEncryptionStatus")
+    assert re.fullmatch(r"bb true (true|false)\n", service.machine.run(*asked, user=alice.name).stdout)
+    assert service.property("ActiveState") == "active"
+    own = ("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su", name, "0")
+    refused = service.machine.run("busctl", "call", *own, user=alice.name, check=False)
+    assert "Access denied" in refused.stderr
+
+
 def test_files_are_encrypted_at_logon_and_nobody_elses(service: Service, alice: Person, bob: Person) -> None:
     """Those of the user who logs on, whole and with their permissions; another user's stay as they are."""
     path, other = alice.save("letter", "dear bob\n"), bob.save("letter", "dear alice\n")
