@@ -47,7 +47,16 @@ class Passes:
 
     @property
     def partial(self) -> bool:
-        """Whether some item is not in the cache-wide state, or is not known to be."""
+        """Whether some item is not in the cache-wide state, or is not known to be.
+
+        New items have a moment to come right before they count: what is done within a second is not worth a
+        signal that it was not, and one that it is.
+        """
+        running = self.running
+        if (
+            running and running.scope == "found" and running.progress
+        ):  # told for the first time after a second
+            return True
         return compliance.partial(self._shared.cache.state, self.last, self.unright)
 
     # -- starting and stopping -----------------------------------------------------------------

@@ -313,6 +313,7 @@ class User:
     def progressed(self, said: PassProgress) -> None:
         """See `WorkerListener`."""
         self.passes.progressed(said)
+        self._judge(self)
         if self.operation and self.operation.pass_id == said.pass_id:
             self.operation.idle()
 

@@ -12,6 +12,7 @@ from cscd.daemon.users import Users
 from cscd.files.goal import State
 from cscd.worker.messages import (
     Happened,
+    PassProgress,
     Ping,
     Pong,
     Ready,
@@ -342,6 +343,30 @@ def test_the_cache_is_partial_until_everything_is_right(directory: Path) -> None
         peer.say(Standing(roots=(), pending=(), failed=(), first=()))
         await until(lambda: not cache.partial)
         assert world.last("encryption_changed")["is_partial"] is False
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_new_items_count_once_they_take_longer_than_a_moment(directory: Path) -> None:
+    """As a large file does; what is done within a second changes nothing."""
+
+    async def test() -> None:
+        world = World(directory)
+        cache = world.shared.cache
+        users = Users(world.shared)
+        users.logged_on(ALICE)
+        peer = await world.peer()
+        peer.finish(await peer.hear_start())
+        await until(lambda: not cache.partial)
+        peer.say(WantPass(trigger="new_items", scope="found", items=1))
+        start = await peer.hear_start()
+        assert not cache.partial
+        peer.say(PassProgress(pass_id=start.pass_id, items=0, found=1, bytes=5, found_bytes=9, waiting=0))
+        await until(lambda: cache.partial)
+        peer.finish(start, converted=1)
+        await until(lambda: not cache.partial)
         await users.stop()
         world.close()
 
