@@ -21,6 +21,27 @@ def use(service: Service, setting: str) -> None:
     service.machine.run("systemctl", "restart", "cscd")
 
 
+def test_nothing_is_tried_that_the_filter_of_system_calls_refuses(service: Service, alice: Person) -> None:
+    """It would not show, for such a call fails as if it were not permitted; here it ends the process."""
+    use(service, "SystemCallErrorNumber=kill")
+    before, since = service.pid, service.now()
+    held = alice.save("held", "by tail\n")
+    with alice.logged_on():
+        with alice.holding(held):
+            since.wait_for("pass_completed", user=alice.name)
+            new = alice.save("new", "while logged on\n")
+            since.wait_for("item_encrypted", user=alice.name, path=new)
+            service.machine.run("systemctl", "reload", "cscd")
+        since.wait_for("item_encrypted", user=alice.name, path=held)
+        assert alice.read(held) == "by tail\n"
+    last = since.wait_for("pass_started", user=alice.name, trigger="logoff")
+    since.wait_for("pass_completed", **{"pass": last["CSCD_PASS"]})
+    assert service.pid == before
+    assert not since.events("worker_failed")
+    assert "SIGSYS" not in service.machine.journal("--unit=cscd")
+    service.machine.run("rm", DROP_IN)
+
+
 def test_a_root_that_the_sandbox_hides_is_named_with_the_setting_that_shows_it(
     service: Service, alice: Person
 ) -> None:

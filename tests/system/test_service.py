@@ -134,6 +134,19 @@ def test_a_bad_configuration_is_refused_at_reload(service: Service) -> None:
     service.machine.run("systemctl", "reload", "cscd")
 
 
+def test_with_a_bad_configuration_it_does_not_start_and_is_not_started_again(service: Service) -> None:
+    """Until somebody has corrected it; systemctl shows where."""
+    service.configure("60-bad", "cache:\n  roots: [relative]\n")
+    assert service.machine.run("systemctl", "restart", "cscd", check=False).returncode
+    try:
+        told = service.machine.run("systemctl", "status", "--full", "cscd", check=False).stdout
+        assert "60-bad.yaml:2:11: cache.roots" in told
+        assert (service.property("ActiveState"), service.property("NRestarts")) == ("failed", "0")
+    finally:
+        service.machine.run("rm", "/etc/cscd/cscd.yaml.d/60-bad.yaml")
+    service.machine.run("systemctl", "start", "cscd")
+
+
 def test_what_is_open_until_the_logoff_is_done_then(service: Service, alice: Person) -> None:
     """With one more pass, after which no process of the service is left as that user."""
     path = f"{alice.cache}/diary"
