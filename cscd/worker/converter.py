@@ -86,6 +86,7 @@ class ConverterProcess:
         self._scans: dict[str, Scan] = {}
         self._read = 0
         self._told = time.monotonic()
+        self._began_ns = time.time_ns()  # the pass has its lock, so that no other one is at work in the tree
         self._converter = Converter(
             assignment.goal,
             assignment.tree.device,
@@ -130,7 +131,7 @@ class ConverterProcess:
         """List the next slice of a directory; the first one where there is a record."""
         try:
             if record is not None:
-                self._scans[path] = Scan(self._tree, path, record, self._selection)
+                self._scans[path] = Scan(self._tree, path, record, self._selection, self._began_ns)
             listing = self._scans[path].slice()
         except LeftAlone as left:
             return self._not_listed(path, left)

@@ -8,13 +8,15 @@ from cscd.worker.attempt import Attempt
 from cscd.worker.channel import Channel
 from cscd.worker.charge import Charge
 from cscd.worker.ending import pass_ended
-from cscd.worker.errand import Errand
+from cscd.worker.errand import Errand, few
 from cscd.worker.messages import PassEnded, PassProgress, Setup, StartPass
 from cscd.worker.places import WHOLE
 from cscd.worker.reports import Begun, Finished, Heard, Report, Sofar
 
 #: Seconds between two messages about progress.
 _PROGRESS: Final = 1.0
+#: Items that a pass takes in that was made for a few.
+_FEW: Final = 64
 #: Characters of paths in one hint: less than a pipe holds, however they are encoded.
 _HINT: Final = 16_384
 
@@ -34,6 +36,7 @@ class Course:
         given = {path: charge.begin(everything=self._everything) for path, charge in self._charges.items()}
         roots = {path: places for path, places in given.items() if places}
         self._whole = {path for path, places in roots.items() if places.whole}
+        self._small = all(few(places) for places in roots.values())
         known = {path: self._charges[path].standing.known() for path in roots}
         self._attempt = Attempt(Errand(setup, start, roots, known))
         self._at: Charge | None = None
@@ -54,7 +57,9 @@ class Course:
     def feed(self) -> None:
         """Hand what is to be looked at in the root at hand to the pass that is looking at it."""
         charge = self._at
-        if charge and len(charge.backlog) and self._attempt.takes(charge.root.path):
+        if not charge or not len(charge.backlog) or (self._small and len(charge.backlog) > _FEW):
+            return  # it has too few converter processes for so much: the next pass has more
+        if self._attempt.takes(charge.root.path):
             self._attempt.feed(charge.root.path, charge.backlog.take_some(_HINT))
 
     def read(self) -> bool:

@@ -54,7 +54,9 @@ class Directories:
     def open(self, path: str, inode: int) -> bytes:
         """Begin a directory and return its record in the index."""
         self._open[path] = _Directory(inode)
-        return self._index.record(inode)
+        known = self._index.record(inode)
+        learned = self._learned.get(path)
+        return _updated(known, learned) if learned else known
 
     def __contains__(self, path: str) -> bool:
         """Whether a directory is at work."""
@@ -107,9 +109,8 @@ class Directories:
         for path, directory in self._learned.items():
             with suppress(OSError, LeftAlone):  # it is gone
                 directory.inode = inode(path)
-                known = Record.unpack(self._index.record(directory.inode))
-                known.update(directory.record())
-                self._index.remember(directory.inode, known.pack())
+                known = self._index.record(directory.inode)
+                self._index.remember(directory.inode, _updated(known, directory))
         if whole:
             self._index.forget_all_but(self._met)
 
@@ -124,3 +125,10 @@ class Directories:
         packed = directory.record().pack()
         if packed != self._index.record(directory.inode):
             self._index.remember(directory.inode, packed)
+
+
+def _updated(packed: bytes, learned: _Directory) -> bytes:
+    """Return a packed record with what has been learned since."""
+    record = Record.unpack(packed)
+    record.update(learned.record())
+    return record.pack()

@@ -47,6 +47,11 @@ class Errand:
     """For each root the items that were not right before: what comes of them is always told."""
 
 
+def few(places: Places) -> bool:
+    """Whether one converter process is enough."""
+    return not places.subtrees and len(places.items) <= _FEW
+
+
 def run(errand: Errand, pipe: Connection, stop: mmap) -> None:
     """Do the errand, and report over the pipe."""
     told = _Told(pipe)
@@ -171,11 +176,10 @@ class _Root:
 
     def _options(self, tree: Tree, places: Places) -> Options:
         setup = self._errand.setup
-        few = not places.subtrees and len(places.items) <= _FEW
         return Options(
             Selection(setup.include, setup.exclude, spared(tree, [self._state])),
             setup.state_directory,
-            processes=1 if few else converter_processes(),
+            processes=1 if few(places) else converter_processes(),
             io=setup.io,
             nice=setup.nice,
             places=places,

@@ -50,8 +50,12 @@ class Listing:
 class Scan:
     """A directory being listed."""
 
-    def __init__(self, tree: Tree, path: str, packed: bytes, selection: Selection) -> None:
+    def __init__(
+        self, tree: Tree, path: str, packed: bytes, selection: Selection, began_ns: int | None = None
+    ) -> None:
         """Open the directory at `path` of the tree; `packed` is the record of the last pass.
+
+        The pass began at `began_ns`, in ns since 1970: second names that came later are its own.
 
         Raises OSError and `LeftAlone`.
         """
@@ -67,7 +71,7 @@ class Scan:
             os.close(self._fd)
             raise
         self._first = True
-        self._began_ns = time.time_ns()
+        self._began_ns = time.time_ns() if began_ns is None else began_ns
 
     def close(self) -> None:
         """Close the directory."""
