@@ -32,6 +32,8 @@ SIZE = 6 << 30
 LARGE = "/var/tmp"  # noqa: S108 - the directory made in it has a name that nobody can guess
 """Where the image goes: /tmp may be in memory."""
 
+# Of a cscd that is installed on this machine, nothing is inside.
+#
 # The image holds what is written to the overlay, and the directories for cached files. Those are plain
 # ext4, as on most machines: leases, O_TMPFILE and RENAME_EXCHANGE work on an overlay, too (kernel 6.18),
 # but where its layers are on two filesystems, a file's st_dev is not its directory's (kernel,
@@ -47,7 +49,9 @@ rm "$image"
 mkdir "$directory/upper" "$directory/work" "$directory/root" "$directory/home" "$directory/srv"
 mount -t overlay -o "lowerdir=/,upperdir=$directory/upper,workdir=$directory/work" overlay "$directory/root"
 cd "$directory/root"
-rm -rf etc/systemd/system/*.wants etc/cscd var/lib/cscd var/log/cscd usr/local/lib/cscd usr/local/bin/cscd
+rm -rf etc/systemd/system/*.wants etc/cscd var/lib/cscd var/log/cscd
+find usr/local usr/share/polkit-1 etc/dbus-1 etc/logrotate.d etc/systemd -name '*cscd*' -prune \\
+    -exec rm -rf {} + || true # where one of these is not there
 rm -rf usr/sbin/policy-rc.d var/log/journal
 mkdir var/log/journal
 echo "$machine_id" >etc/machine-id

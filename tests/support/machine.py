@@ -120,9 +120,9 @@ class Machine:
         shell = f"su --login {user} --command {shlex.quote(f'{first}; exec sleep infinity')}"
         script = ("script", "--quiet", "--flush", "--return", "--command", shell, "/dev/null")
         self.run("systemd-run", "--quiet", "--collect", f"--unit=logon-{uuid.uuid4()}", *script)
-        (added,) = wait_until(lambda: self.sessions(user) - before, f"{user} is logged on")
+        (added,) = wait_until(lambda: self.sessions(user) - before, f"{user} is logged on", deadline=30.0)
         session = Session(self, user, added)
-        wait_until(session.has_shell, f"{user}'s program runs")
+        wait_until(session.has_shell, f"{user}'s program runs", deadline=30.0)
         return session
 
     @contextmanager

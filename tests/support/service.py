@@ -98,7 +98,7 @@ class Since:
         wanted = {f"CSCD_{name.upper()}": value for name, value in {"event": event, **fields}.items()}
         return [entry for entry in map(json.loads, lines.splitlines()) if _matches(entry, wanted)]
 
-    def wait_for(self, event: str, *, deadline: float = 20.0, **fields: str) -> Event:
+    def wait_for(self, event: str, *, deadline: float = 30.0, **fields: str) -> Event:
         """Wait for an event, and return the first one."""
         what = f"{event} {fields or ''}"
         try:

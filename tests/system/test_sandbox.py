@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.installation import ROOT
 from tests.support.service import Person, Service
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.root]
 
@@ -59,6 +60,19 @@ def test_a_root_that_the_sandbox_hides_is_named_with_the_setting_that_shows_it(
             since.wait_for("pass_completed", user=alice.name)
             assert alice.encrypted(f"{root}/file")
     service.machine.run("rm", DROP_IN)
+
+
+def test_metrics_are_written_where_the_node_exporter_reads(service: Service) -> None:
+    """Its directory, as its package makes it, needs no drop-in; who reads there may read them."""
+    directory = "/var/lib/prometheus/node-exporter"
+    service.machine.run("install", "-d", directory)
+    service.configure("80-metrics", "metrics:\n  enabled: true\n  interval: 5s\n")
+    service.machine.run("systemctl", "restart", "cscd")
+    file = f"{directory}/cscd.prom"
+    wait_until(service.machine.path(file).exists, "the metrics are written", deadline=30.0)
+    assert "cscd_" in service.machine.run("cat", file, user="nobody").stdout
+    service.machine.path("/etc/cscd/cscd.yaml.d/80-metrics.yaml").unlink()
+    service.machine.run("systemctl", "restart", "cscd")
 
 
 def test_a_home_that_is_mounted_later_is_waited_for(service: Service, bob: Person) -> None:
