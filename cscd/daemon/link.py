@@ -108,6 +108,9 @@ class Link:
         except MessageError as error:
             self._give_up("malformed", str(error))
             return False
+        except Exception as error:  # noqa: BLE001 - whatever a message does to us ends its sender and no more
+            self._give_up("malformed", f"{type(error).__name__} in handling it")
+            return False
         return True
 
     def _affords(self, cost: float) -> bool:

@@ -10,7 +10,7 @@ from cscd.daemon.running import Running
 from cscd.daemon.setup import roots_of
 from cscd.daemon.shared import Shared
 from cscd.daemon.worker import Worker
-from cscd.errors import CscdError, MessageError
+from cscd.errors import AccountError, CscdError, MessageError
 from cscd.events.log import UserLog, new_pass_id
 from cscd.events.passes import PassFailed, PassQueued, PassStarted
 from cscd.events.passes import PassProgress as ProgressEvent
@@ -76,7 +76,7 @@ class Passes:
         trigger: str,
         operation: Operation | None = None,
     ) -> bool:
-        """Have a worker start a pass; False if there is no key for it, which is told.
+        """Have a worker start a pass; False if there is no key or no root for it, which is told.
 
         `operation` is the call of Encrypt that it is for, if it is for one.
         """
@@ -84,15 +84,16 @@ class Passes:
         self._account = account
         shared, goal = self._shared, self._shared.cache.state
         try:
+            roots = roots_of(shared.settings, account)
             keys = await shared.keyring.for_pass(account, goal)
         except CscdError as error:
-            self._log.for_pass(new_pass_id()).emit(PassFailed(reason="key", detail=str(error)))
+            reason = "target" if isinstance(error, AccountError) else "key"
+            self._log.for_pass(new_pass_id()).emit(PassFailed(reason=reason, detail=str(error)))
             return False
         self.running = running = Running(new_pass_id(), trigger, scope, goal, time.time())
         worker.wanted = None
         if operation:
             operation.pass_id = running.pass_id
-        roots = roots_of(shared.settings, account)
         self._log.for_pass(running.pass_id).emit(PassStarted(trigger=trigger, goal=goal.value, roots=roots))
         worker.send(
             StartPass(

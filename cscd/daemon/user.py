@@ -112,7 +112,11 @@ class User:
     def reconfigure(self) -> None:
         """Work by the settings that are in force now."""
         if self.worker and self.worker.ready:
-            self.worker.send(setup_of(self._shared.settings, self.account, self._state_directory()))
+            try:
+                self.worker.send(setup_of(self._shared.settings, self.account, self._state_directory()))
+            except (AccountError, OSError) as error:
+                # A user may have caused it, and all others are still to be told of the settings.
+                self.worker.given_up("exited", f"not set up: {error}")
         self._await_recheck()
         self._wake.set()
 

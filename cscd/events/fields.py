@@ -49,7 +49,9 @@ def _count(value: object) -> object:
 def _seconds(value: object) -> object:
     if not isinstance(value, (int, float)):
         return value
-    return 0.0 if math.isnan(value) else round(max(0.0, min(float(value), 1e12)), 3)
+    if isinstance(value, float) and math.isnan(value):
+        return 0.0
+    return round(float(max(0, min(value, 1e12))), 3)  # cut before: an integer may be too large for a float
 
 
 def _first(value: object) -> object:

@@ -21,12 +21,12 @@ class Listener:
         self.heard: list[Any] = []
         self.given: list[tuple[str, str]] = []
         self.gone = 0
-        self.refuse = False
+        self.fault: Exception | None = None
 
     def said(self, message: Any) -> None:  # noqa: ANN401 - a message of the worker's
         """Keep a message."""
-        if self.refuse:
-            raise MessageError("not now")
+        if self.fault:
+            raise self.fault
         self.heard.append(message)
 
     def given_up(self, reason: str, detail: str) -> None:
@@ -92,11 +92,26 @@ def test_a_message_that_makes_no_sense_now_ends_the_link() -> None:
 
     async def test() -> None:
         peer, listener = Peer(), Listener()
-        listener.refuse = True
+        listener.fault = MessageError("not now")
         Link(peer.connection, listener)
         peer.say(Pong(number=1))
         await until(lambda: listener.given)
         assert listener.given == [("malformed", "not now")]
+
+    within(test())
+
+
+def test_a_message_that_nobody_can_handle_ends_the_link() -> None:
+    """It is its sender's loss: nothing of it reaches the loop, which would tell of it each time."""
+
+    async def test() -> None:
+        peer, listener = Peer(), Listener()
+        listener.fault = OverflowError("int too large to convert to float")
+        link = Link(peer.connection, listener)
+        peer.say(Pong(number=1))
+        await until(lambda: listener.given)
+        assert listener.given == [("malformed", "OverflowError in handling it")]
+        assert not link.open
 
     within(test())
 

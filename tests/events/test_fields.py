@@ -27,7 +27,16 @@ def test_a_number_is_brought_into_its_bounds(number: int, kept: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "seconds, kept", [(-1.0, 0.0), (float("nan"), 0.0), (float("inf"), 1e12), (1.23456, 1.235), (3, 3.0)]
+    "seconds, kept",
+    [
+        (-1.0, 0.0),
+        (float("nan"), 0.0),
+        (float("inf"), 1e12),
+        (1.23456, 1.235),
+        (3, 3.0),
+        pytest.param(10**400, 1e12, id="more than a float holds"),
+        pytest.param(-(10**400), 0.0, id="less than a float holds"),
+    ],
 )
 def test_a_time_span_is_brought_into_its_bounds(seconds: float, kept: float) -> None:
     """In milliseconds; JSON has neither infinity nor NaN."""
