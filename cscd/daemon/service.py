@@ -7,7 +7,6 @@ way.
 """
 
 import asyncio
-import contextlib
 import os
 import re
 import signal
@@ -109,6 +108,8 @@ class Service:
         self._began = time.time()
         self._disk = Disk("state")
         self._bus: Bus | None = None
+        self._reloading: asyncio.Task[None] | None = None
+        self._reload_wanted = False
         self._asked_to_stop: asyncio.Future[str]
 
     @property
@@ -217,8 +218,9 @@ class Service:
     async def _start(self) -> None:
         """Say that the service is up, once it is known who is logged on, or that this takes long."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._ask_to_reload)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._logons.known.wait(), _KNOWN_WITHIN)
+        known = asyncio.ensure_future(self._logons.known.wait())
+        await asyncio.wait((known, self._asked_to_stop), timeout=_KNOWN_WITHIN, return_when=FIRST_COMPLETED)
+        known.cancel()
         cache = self._shared.cache
         self._measures.start()
         self._notify.ready(f"cache {cache.state}")
@@ -266,12 +268,23 @@ class Service:
         )
 
     def _ask_to_reload(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._reload(), name="reload")
-        task.add_done_callback(lambda done: done.result())
+        """Reload; once more if that is under way, however often it is asked for meanwhile."""
+        self._reload_wanted = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._reload(), name="reload")
 
     async def _reload(self) -> None:
         """Read the configuration anew and put it in force; one with an error changes nothing."""
-        self._notify.reloading()
+        while self._reload_wanted:
+            self._reload_wanted = False
+            self._notify.reloading()
+            try:
+                await self._load_anew()
+            except Exception as error:  # noqa: BLE001 - systemd waits for the end, whatever it is
+                self._log.emit(InternalError(where="a reload", error=f"{type(error).__name__}: {error}"))
+            self._notify.ready()
+
+    async def _load_anew(self) -> None:
         try:
             loaded = await self._disk.do(lambda: load(self._files, self._checks))
             logs.configure(self._log, loaded.settings.logging, self._environment)
@@ -279,7 +292,6 @@ class Service:
             self._log.emit(_rejected(error, self._files.main))
         else:
             await self._put_in_force(loaded)
-        self._notify.ready()
 
     async def _put_in_force(self, loaded: Loaded) -> None:
         changed = differing(self._settings, loaded.settings)

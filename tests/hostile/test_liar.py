@@ -1,6 +1,5 @@
 """A worker that says whatever it likes: what it costs the service, and what it costs the others."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
