@@ -78,6 +78,7 @@ One user's worker, and what it is told to do:
 `setup`              from settings to what a worker works on
 `turns`              only so many passes at once
 `wants`              what a user's items need next
+`pace`               how soon the passes that a worker asks for follow each other
 `pauses`             how long to wait after failures
 `timers`             timers by name
 `running`            a pass under way

@@ -27,6 +27,8 @@ class Passes:
         self.running: Running | None = None
         self.since = 0
         """Items that passes over what was found have converted since the last one over everything."""
+        self.made_way = False
+        """Whether the pass that ended last is to go on when its turn comes again."""
         self._queued = False
         before = shared.database.user(account.uid)
         self.last: PassRecord | None = before.last_pass if before else None
@@ -108,17 +110,24 @@ class Passes:
         )
         return True
 
-    def stop(self, worker: Worker, reason: str) -> None:
-        """Have the worker stop the pass under way; once, and the first reason counts."""
-        if self.running and not self.running.stopped_for:
-            self.running.stopped_for = reason
-            worker.send(StopPass(pass_id=self.running.pass_id))
+    def stop(self, worker: Worker, reason: str) -> bool:
+        """Have the worker stop the pass under way; once, and the first reason counts: False after that."""
+        if self.running is None or self.running.stopped_for:
+            return False
+        self.running.stopped_for = reason
+        worker.send(StopPass(pass_id=self.running.pass_id))
+        return True
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the pass under way has had its time, or does not come on."""
+        return self.running is not None and self.running.overdue(time.monotonic())
 
     # -- what is said of them ------------------------------------------------------------------
 
     def progressed(self, said: PassProgress) -> None:
         """Take how far the pass has come. Raises `MessageError` if there is none of that id."""
-        self._the_running(said.pass_id).progress = said
+        self._the_running(said.pass_id).go_on(said, time.monotonic())
         self._log.for_pass(said.pass_id).emit(
             ProgressEvent(items=said.items, found=said.found, bytes=said.bytes, waiting=said.waiting)
         )
@@ -138,6 +147,7 @@ class Passes:
         """
         running = self._the_running(report.pass_id)
         self.running = None
+        self.made_way = running.makes_way and running.scope == "all"
         self._log.for_pass(report.pass_id).emit(running.event(report))
         self._shared.totals.pass_ended(running.goal, report)
         if running.scope == "all":

@@ -1,7 +1,7 @@
 """A pass under way, and what is kept of one that has ended."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cscd.daemon.records import PassRecord
@@ -10,6 +10,11 @@ from cscd.events.passes import PassCompleted, PassFailed, PassStopped
 from cscd.files.goal import State
 from cscd.worker.messages import PassEnded, PassProgress, Scope
 
+STALLED: Final = 120.0
+"""Seconds in which a pass has to come on, if others wait for its turn: items, or bytes of a large one."""
+LONGEST_TURN: Final = 900.0
+"""Seconds that a pass may have while others wait for its turn; what it has done need not be done again."""
+_MAKES_WAY: Final = "turn_over"
 _DIED: Final = "worker_failed"
 """What `pass_stopped` says of a pass that ended with its process."""
 
@@ -27,6 +32,24 @@ class Running:
     progress: PassProgress | None = None
     stopped_for: str = ""
     """Why it was told to stop, as `pass_stopped` says it; "" if it was not."""
+    _since: float = field(default_factory=time.monotonic)
+    _moved: float = field(default_factory=time.monotonic)
+    """Monotonic times of the start, and of the last sign that it comes on."""
+
+    def go_on(self, progress: PassProgress, now: float) -> None:
+        """Take how far it has come."""
+        if progress != self.progress:
+            self._moved = now
+        self.progress = progress
+
+    def overdue(self, now: float) -> bool:
+        """Whether it has had its time, or does not come on."""
+        return now - self._since >= LONGEST_TURN or now - self._moved >= STALLED
+
+    @property
+    def makes_way(self) -> bool:
+        """Whether it was stopped for others who wait."""
+        return self.stopped_for == _MAKES_WAY
 
     def event(self, report: PassEnded) -> PassCompleted | PassStopped | PassFailed:
         """Return the event that tells of its end."""

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Literal
 
-from cscd.daemon import sandbox
+from cscd.daemon import running, sandbox
 from cscd.daemon.account import Account
 from cscd.daemon.codes import Code
 from cscd.daemon.operation import Operation
+from cscd.daemon.pace import Pace
 from cscd.daemon.passes import Passes
 from cscd.daemon.pauses import Pauses
 from cscd.daemon.setup import setup_of
@@ -35,12 +36,16 @@ from cscd.worker.messages import (
     PassProgress,
     Scope,
     Standing,
+    WantPass,
 )
 
 GRACE: Final = 2.0
 """Seconds after the last logoff before the last pass: programs close their files, and who logs on again at
 once finds everything as it was."""
 
+
+STOPS_WITHIN: Final = 30.0
+"""Seconds from the word to stop until a pass has ended; it does after the chunk at hand."""
 
 KEY_AGAIN: Final = 60.0
 """Seconds until a key that could not be used is tried again: somebody mends it, or the disk has room."""
@@ -77,6 +82,7 @@ class User:
         """The call of Encrypt that is to be done for the user, or is being done."""
         self._wake = asyncio.Event()
         self._timers = Timers()
+        self._pace = Pace()
         self._leaving = False
 
     # -- what happens to the user --------------------------------------------------------------
@@ -222,7 +228,7 @@ class User:
         """Start a pass, stop one, or let the worker go, as it is time to."""
         if self.passes.running is not None:
             if reason := self._reason_to_stop():
-                self.passes.stop(worker, reason)
+                self._stop(worker, reason)
             return
         if self.stay is Stay.LAST_PASS and not self.wants.everything:
             self.stay = Stay.GONE
@@ -232,20 +238,47 @@ class User:
         if self._called:
             await self._begin(worker, "all", "call", self._called)
             return
-        chosen = self.wants.choose(worker.wanted, self._wake.set)
+        chosen = self.wants.choose(self._wanted(worker), self._wake.set)
         if chosen:
             await self._begin(worker, *chosen)
         elif self.wants.waiting:
             self.passes.queued(self.wants.everything)
 
+    def _wanted(self, worker: Worker) -> WantPass | None:
+        """Return what a worker asks for, once it is time for that."""
+        pause = self._pace.wait() if worker.wanted else 0.0
+        if not pause:
+            return worker.wanted
+        self._timers.start("pace", pause, self._wake.set)
+        return None
+
     def _reason_to_stop(self) -> str:
         """Return why the pass under way should not go on, "" if it should."""
-        operation, running = self.operation, self.passes.running
+        operation, under_way = self.operation, self.passes.running
         if self._leaving:
             return "service_stopping"
-        if operation and running and operation.pass_id == running.pass_id:
+        if operation and under_way and operation.pass_id == under_way.pass_id:
             return operation.why_stopped or self.passes.obsolete
+        if self.passes.overdue and self._kept_from_others:
+            return "turn_over"
         return "call" if self._called else self.passes.obsolete
+
+    @property
+    def _kept_from_others(self) -> bool:
+        """Whether the user has a turn that somebody waits for."""
+        return self.wants.has_turn and bool(self._shared.turns.waiting)
+
+    def _stop(self, worker: Worker, reason: str) -> None:
+        """Have the pass under way stopped, by force if need be: a process of it may have been halted."""
+        if self.passes.stop(worker, reason):
+            self._timers.start(
+                "stop", STOPS_WITHIN, lambda: worker.given_up("hung", "does not stop its pass")
+            )
+
+    def _watch_turn(self) -> None:
+        """Look now and then whether the pass under way is to make way."""
+        self._timers.start("turn", running.STALLED, self._watch_turn)
+        self._wake.set()
 
     async def _begin(
         self, worker: Worker, scope: Scope, trigger: str, operation: Operation | None = None
@@ -258,12 +291,15 @@ class User:
             worker.wanted = None
             self.wants.give_back()
             self._timers.start("key", KEY_AGAIN, lambda: self.recheck("retry"))
+            return
+        self._pace.take()
+        self._timers.start("turn", running.STALLED, self._watch_turn)
 
     def _bury(self, worker: Worker) -> None:
         """Take note of the end of a worker."""
         self.worker = None
         self.wants.give_back()
-        self._timers.cancel("recheck")
+        self._end_watches()
         self.passes.lost()
         self.passes.remember()
         if worker.failure is None and worker.asked_to_end:
@@ -331,14 +367,22 @@ class User:
         """See `WorkerListener`."""
         if self.passes.end(said):
             self.pauses.forget()
+        elif self.passes.made_way:
+            self.wants.want("resume")
+        self._end_watches()
         if self.operation and self.operation.pass_id == said.pass_id:
             self.operation.end(said)
-        self.wants.give_back()
+        self.wants.ended()
         self._await_recheck()
         self._judge(self)
         self._wake.set()
 
     # -- small things --------------------------------------------------------------------------
+
+    def _end_watches(self) -> None:
+        """Wait for nothing any more that a worker or its pass was to do."""
+        for name in ("recheck", "stop", "turn"):
+            self._timers.cancel(name)
 
     def _await_recheck(self) -> None:
         """Have everything looked at again after the configured time."""

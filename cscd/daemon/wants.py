@@ -25,6 +25,8 @@ class Wants:
         """Take turns when they are needed."""
         self._turns = turns
         self._turn: Turn | None = None
+        self._used = False
+        """Whether the pass under way is the one that the turn was for."""
         self.everything = ""
         """Why a pass over everything is wanted, as `pass_started` says it; "" if it is not."""
 
@@ -50,6 +52,7 @@ class Wants:
             return None
         large = found is not None and (found.items > _SMALL_ITEMS or found.bytes > _SMALL_BYTES)
         if (self.everything or large) and self._has_turn(wake):
+            self._used = True
             trigger = self.everything or (found.trigger if found else "")
             return ("all" if self.everything else "found"), trigger
         if found and not large:
@@ -57,15 +60,26 @@ class Wants:
         return None
 
     def started(self, scope: Scope) -> None:
-        """Note that a pass has started; it keeps the turn until `give_back`."""
+        """Note that a pass has started."""
         if scope == "all":
             self.everything = ""
 
+    def ended(self) -> None:
+        """Note that it has ended: its turn is over, while the place of another pass that waits is kept."""
+        if self._used:
+            self.give_back()
+
     def give_back(self) -> None:
         """Give the turn back, or the place of one that has not come."""
+        self._used = False
         if self._turn:
             self._turn.give_back()
             self._turn = None
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether the turn has come, and is not over."""
+        return self._turn is not None and self._turn.granted
 
     @property
     def waiting(self) -> bool:

@@ -110,7 +110,8 @@ class PassStopped(PassEvent):
         "Nothing; or `cscd recheck` to finish at once.",
     )
     reason: Word
-    """cancelled (by the caller), superseded, service_stopping, worker_failed, logoff or call."""
+    """cancelled (by the caller), superseded, service_stopping, worker_failed, logoff, call or turn_over
+    (others waited; it goes on when its turn comes again)."""
     converted: Count
     """Items converted until then."""
     untouched: Count

@@ -1,16 +1,17 @@
 """A worker that says whatever it likes: what it costs the service, and what it costs the others."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from cscd.daemon import user
+from cscd.daemon import pace, running, user
 from cscd.daemon.account import Account
 from cscd.daemon.users import Users
-from cscd.worker.messages import Setup
-from tests.daemon.peer import ALICE, World, until, within
+from cscd.worker.messages import PassProgress, Setup, StopPass, WantPass
+from tests.daemon.peer import ALICE, Peer, World, until, within
 
 MALLORY = Account("mallory", 1002, 1002, "/home/mallory", (1002,))
 
@@ -19,6 +20,7 @@ MALLORY = Account("mallory", 1002, 1002, "/home/mallory", (1002,))
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what takes seconds take a moment."""
     monkeypatch.setattr(user, "GRACE", 0.02)
+    monkeypatch.setattr("cscd.daemon.users.STOP_WITHIN", 0.1)
 
 
 @pytest.fixture
@@ -76,6 +78,119 @@ def test_who_spoils_the_own_directory_does_not_end_the_service_with_another_home
         with spoiled(world, MALLORY):
             users.logged_on(Account("mallory", 1002, 1002, "/home/elsewhere", (1002,)))
             await until(lambda: "worker_failed" in world.told)
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_a_pass_that_does_not_come_on_makes_way(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user may halt processes of the own worker; the turn comes back, and the worker is ended."""
+    monkeypatch.setattr(running, "STALLED", 0.1)
+    monkeypatch.setattr(user, "STOPS_WITHIN", 0.1)
+
+    async def test() -> None:
+        world = World(directory, most_passes=1)
+        users = Users(world.shared)
+        users.logged_on(MALLORY)
+        hers = await world.peer(0)
+        start = await hers.hear_start()
+        users.logged_on(ALICE)
+        other = await world.peer(1)
+        stop = await hers.hear()
+        assert isinstance(stop, StopPass)
+        assert stop.pass_id == start.pass_id
+        await other.hear_start()
+        assert hers.over
+        assert world.last("worker_failed")["reason"] == "hung"
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_a_pass_that_never_ends_makes_way_and_goes_on_when_its_turn_comes_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it says of how it comes on; that is true of a pass over a very large cache, too."""
+    monkeypatch.setattr(running, "STALLED", 0.05)
+    monkeypatch.setattr(running, "LONGEST_TURN", 0.3)
+
+    async def test() -> None:
+        world = World(directory, most_passes=1)
+        users = Users(world.shared)
+        users.logged_on(MALLORY)
+        hers = await world.peer(0)
+        start = await hers.hear_start()
+        comes_on = asyncio.create_task(keep_coming_on(hers, start.pass_id))
+        users.logged_on(ALICE)
+        other = await world.peer(1)
+        assert isinstance(await hers.hear(), StopPass)
+        comes_on.cancel()
+        hers.finish(start, stopped=True, complete=False, partial=True)
+        others = await other.hear_start()
+        assert world.last("pass_stopped")["reason"] == "turn_over"
+        other.finish(others)
+        assert (await hers.hear_start()).scope == "all"
+        assert world.last("pass_started")["trigger"] == "resume"
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+async def keep_coming_on(peer: Peer, pass_id: str) -> None:
+    """Say that a pass comes on, without end."""
+    items = 0
+    while True:
+        items += 1
+        peer.say(PassProgress(pass_id=pass_id, items=items, found=items, bytes=0, found_bytes=0, waiting=0))
+        await asyncio.sleep(0.02)
+
+
+def test_nobody_loses_the_place_in_the_queue_for_a_new_item(directory: Path) -> None:
+    """Who always finds something new gets a pass over everything, too."""
+
+    async def test() -> None:
+        world = World(directory, most_passes=1)
+        users = Users(world.shared)
+        others = [world.shared.turns.ask(lambda: None) for _ in range(2)]
+        users.logged_on(ALICE)
+        peer = await world.peer(0)
+        peer.say(WantPass(trigger="new_items", scope="found", items=1))
+        start = await peer.hear_start()
+        behind = world.shared.turns.ask(lambda: None)
+        peer.finish(start, converted=1)
+        await until(lambda: "pass_completed" in world.told)
+        for turn in others:
+            turn.give_back()
+        assert (await peer.hear_start()).scope == "all"
+        assert not behind.granted
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_a_worker_that_wants_pass_after_pass_gets_some_a_second(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After as many at once as one that behaves could ask for."""
+    monkeypatch.setattr(pace, "_RATE", 0.001)
+
+    async def test() -> None:
+        world = World(directory)
+        users = Users(world.shared)
+        users.logged_on(MALLORY)
+        peer = await world.peer(0)
+        peer.finish(await peer.hear_start())
+        for _ in range(19):
+            peer.say(WantPass(trigger="new_items", scope="found", items=1))
+            peer.finish(await peer.hear_start())
+        peer.say(WantPass(trigger="new_items", scope="found", items=1))
+        await until(lambda: world.told.count("pass_completed") == 20)
+        users.recheck("interval")  # of the service's own accord, at any time
+        assert (await peer.hear_start()).scope == "all"
         await users.stop()
         world.close()
 
