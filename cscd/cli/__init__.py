@@ -4,6 +4,8 @@
 `main`          the console script
 `commands`      finds the sub-command and runs it
 `status`        ``cscd status``: the service, and everybody's items
+`encrypt`       ``cscd encrypt``
+`unencrypt`     ``cscd unencrypt``
 `recheck`       ``cscd recheck``: one pass over each directory
 `cat`           ``cscd cat``
 `inspect`       ``cscd inspect``
@@ -29,6 +31,11 @@ Behind them:
 `summary`       the same for people
 `report`        the same for programs
 `service`       asking the service over its control socket
+`encryption`    what these two have in common: their arguments, and what they do
+`operation`     their calls while they are under way, and Ctrl-C
+`underway`      what is shown meanwhile
+`verdict`       what came of them, for people and for programs
+`pkttyagent`    polkit's agent, which asks for a password at the terminal
 `overview`      what the service says of itself, for people
 `agent`         the user's key as the service keeps it
 `passphrase`    asking for one at the terminal

@@ -25,6 +25,8 @@ from cscd.errors import CscdError
 COMMANDS: Final = (
     ("run", "run the service, until it is told to stop"),
     ("status", "say how the service is, and how each user's items are"),
+    ("encrypt", "have the service encrypt your cached files"),
+    ("unencrypt", "have the service decrypt them, and leave them so"),
     ("recheck", "bring directories into one encryption state"),
     ("cat", "print the plaintext of encrypted files"),
     ("inspect", "say what files are: plain, encrypted, damaged; for whom"),

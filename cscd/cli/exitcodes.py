@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
     INTERNAL = 1, "internal error: a bug in cscd; please report what it printed"
     USAGE = 2, "the command line is wrong; nothing was done"
     PARTIAL = 3, "some items are not in the asked state (with --dry-run: would be converted)"
-    CANCELLED = 4, "stopped by SIGINT, SIGTERM or SIGHUP before everything was done"
+    CANCELLED = 4, "cancelled, or stopped by SIGINT, SIGTERM or SIGHUP, before everything was done"
     PERMISSION = 5, "permission denied, on a file or directory given or on items within"
     DAMAGED = 6, "encrypted content fails its check; such files are never replaced or deleted"
     BUSY = 7, "another pass is at work on the same tree"

@@ -83,9 +83,16 @@ class Cache:
         """Do the same for another user's items; administrators may."""
         return await self._code("EncryptUser", "ubu", uid, goal is State.ENCRYPTED, int(flags))
 
-    async def leave_behind(self, goal: State, flags: Flag = NO_FLAGS) -> None:
-        """Ask for the same, and wait for nothing: the service goes on with it when we have left the bus."""
-        await self._link.leave_behind("Encrypt", "bu", goal is State.ENCRYPTED, int(flags))
+    async def leave_behind(self, goal: State, flags: Flag = NO_FLAGS, uid: int | None = None) -> None:
+        """Ask for the same, and wait for nothing: the service goes on with it when we have left the bus.
+
+        Whether it took that up is seen in `report`: `operation` of the user has one call more.
+        """
+        how = (goal is State.ENCRYPTED, int(flags))
+        if uid is None:
+            await self._link.leave_behind("Encrypt", "bu", *how)
+        else:
+            await self._link.leave_behind("EncryptUser", "ubu", uid, *how)
 
     async def cancel(self) -> Code:
         """Cancel what is under way for this user: SUCCESS, or CANCELLED where nothing was."""

@@ -17,7 +17,9 @@ from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
 from cscd.cli.keys import KeysReport, RecoveryReport
 from cscd.cli.report import Report
-from cscd.daemon.status import Status
+from cscd.cli.verdict import EXITS, EncryptReport
+from cscd.client import Code
+from cscd.daemon.status import Status, UserStatus
 from cscd.files.outcome import Lasting, Reason
 
 ROOT = Path(__file__).parent.parent.parent
@@ -39,6 +41,15 @@ def severity() -> Iterator[str]:
     yield ", ".join(str(code.value) for code in SEVERITY if code is not ExitCode.OK) + "."
 
 
+def codes() -> Iterator[str]:
+    """Yield the table of what Encrypt returns, and what the commands exit with for it."""
+    yield "| Code | Name | Meaning | Exit code |"
+    yield "| ---: | --- | --- | ---: |"
+    for code, exit_code in EXITS.items():
+        also = f", {ExitCode.DAMAGED.value} if items are damaged" if code is Code.DECRYPTION_FAILED else ""
+        yield f"| {code.value} | `{code.label}` | {code.meaning} | {exit_code.value}{also} |"
+
+
 def reasons() -> Iterator[str]:
     """Yield the table of reasons for leaving an item alone."""
     yield "| Name | Meaning | Leaves the tree partial |"
@@ -47,9 +58,9 @@ def reasons() -> Iterator[str]:
         yield f"| `{reason.value}` | {reason.meaning} | {LASTING[reason.lasting]} |"
 
 
-def fields(top: type[BaseModel]) -> Iterator[str]:
-    """Yield a table for a model and for each model within it."""
-    todo, done = [top], set()
+def fields(top: type[BaseModel], *elsewhere: type[BaseModel]) -> Iterator[str]:
+    """Yield a table for a model and for each model within it that is not explained elsewhere."""
+    todo, done = [top], set(elsewhere)
     while todo:
         model = todo.pop(0)
         if model in done:
@@ -73,6 +84,8 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "inspect": partial(fields, InspectReport),
     "keys show": partial(fields, KeysReport),
     "keys recovery-init": partial(fields, RecoveryReport),
+    "codes": codes,
+    "encrypt": partial(fields, EncryptReport, UserStatus),
 }
 
 

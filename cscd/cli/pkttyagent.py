@@ -1,0 +1,85 @@
+"""polkit's own textual agent, for this process: it asks for a password on our terminal.
+
+pkttyagent(1). It is registered for the process that calls the service and for nothing else, and ends with it.
+"""
+
+import contextlib
+import os
+import select
+import subprocess
+import termios
+from types import TracebackType
+from typing import Any, Final, Self
+
+from cscd.cli.terminal import Terminal
+
+PROGRAM: Final = "pkttyagent"
+_TERMINAL: Final = "/dev/tty"
+_READY_SECONDS: Final = 10.0
+"""For the agent to be registered with polkit."""
+_END_SECONDS: Final = 2.0
+"""For it to end; it takes itself off the list of agents before."""
+
+
+class Pkttyagent:
+    """The agent, while the ``with`` block lasts; where there can be none, that is said, and nothing else."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        """Take where to say that there is none."""
+        self._terminal = terminal
+        self._process: subprocess.Popen[bytes] | None = None
+        self._settings: list[Any] | None = None
+        """Of the terminal, which an agent that is ended leaves as they were while a password is typed."""
+
+    def __enter__(self) -> Self:
+        """Start it, and wait until polkit knows it."""
+        self._settings = _settings()
+        ready, theirs = os.pipe()
+        # --fallback: an agent of the desktop's that is there already is not replaced.
+        command = [PROGRAM, "--process", str(os.getpid()), "--notify-fd", str(theirs), "--fallback"]
+        try:
+            self._process = subprocess.Popen(command, pass_fds=(theirs,))  # noqa: S603 - none of it is given
+        except OSError as error:
+            self._terminal.say(
+                f"no password can be asked for: {PROGRAM} of polkit: {os.strerror(error.errno or 0)}"
+            )
+        finally:
+            os.close(theirs)
+        try:
+            # It closes its end when it is registered, or when it ends.
+            if self._process and not select.select([ready], [], [], _READY_SECONDS)[0]:
+                self._terminal.say(f"no password can be asked for: {PROGRAM} is not ready")
+        finally:
+            os.close(ready)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it, and have the terminal as it was."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        _restore(self._settings)
+
+
+def _settings() -> list[Any] | None:
+    """Return the settings of our terminal, None if we have none."""
+    try:
+        with open(_TERMINAL, "rb", buffering=0) as terminal:
+            return termios.tcgetattr(terminal)
+    except (OSError, termios.error):
+        return None
+
+
+def _restore(settings: list[Any] | None) -> None:
+    if settings is not None:
+        with contextlib.suppress(OSError, termios.error), open(_TERMINAL, "rb", buffering=0) as terminal:
+            termios.tcsetattr(terminal, termios.TCSADRAIN, settings)
