@@ -48,6 +48,15 @@ class Command(Protocol):
         """Do it. Raises CscdError and OSError for what a user can cause."""
 
 
+class Columns(argparse.HelpFormatter):
+    """Has the names of all commands beside their purposes; argparse forgets how far they are indented."""
+
+    def __init__(self, prog: str) -> None:
+        """Leave room for the longest of them."""
+        super().__init__(prog)
+        self._action_max_length = 2 * self._indent_increment + max(len(name) for name, _ in COMMANDS)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors cannot carry control characters to the terminal."""
 
@@ -103,6 +112,7 @@ def _run(arguments: Sequence[str], terminal: Terminal) -> ExitCode:
     parser = Parser(
         prog="cscd",
         description="Keeps cached files in one encryption state, as plain age files.",
+        formatter_class=Columns,
         epilog="Each command has its own --help.",
         allow_abbrev=False,
     )
