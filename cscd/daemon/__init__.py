@@ -81,6 +81,7 @@ One user's worker, and what it is told to do:
 `pace`               how soon the passes that a worker asks for follow each other
 `pauses`             how long to wait after failures
 `timers`             timers by name
+`stay`               whether a user is there
 `running`            a pass under way
 `compliance`         whether all items are right, as far as known
 `shared`             what all users have in common
@@ -92,6 +93,7 @@ One user's worker, and what it is told to do:
 All of it together:
 
 ===================  ==================================================================================
+`remembering`        what is known of users, kept without waiting for the disk
 `logs`               from settings to the log
 `reload`             what differs between two configurations
 `report`             from what is known to the status

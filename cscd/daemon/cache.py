@@ -82,12 +82,15 @@ class Cache:
         """Have `listener` called with state and partial as they were and as they are, when they change."""
         self._listener = listener
 
-    def judge(self, *, partial: bool) -> None:
-        """Take whether some item known is not in the state; tells when the answer has changed."""
+    def judge(self, *, partial: bool) -> bool:
+        """Take whether some item known is not in the state; tells when the answer has changed.
+
+        Returns whether it has.
+        """
         self.partial = partial
         told, now = self._told, (self.state, partial)
         if told == now:
-            return
+            return False
         self._told = now
         if told is not None:
             self._listener(*told, *now)
@@ -99,3 +102,4 @@ class Cache:
                     is_partial=now[1],
                 )
             )
+        return True

@@ -5,7 +5,7 @@ import time
 from cscd.daemon import compliance
 from cscd.daemon.account import Account
 from cscd.daemon.operation import Operation
-from cscd.daemon.records import Counts, PassRecord, UserRecord
+from cscd.daemon.records import MOST_NAME, Counts, PassRecord, UserRecord
 from cscd.daemon.running import Running
 from cscd.daemon.setup import roots_of
 from cscd.daemon.shared import Shared
@@ -168,7 +168,7 @@ class Passes:
     @property
     def record(self) -> UserRecord:
         """What is known of the user, for when nobody is there to ask."""
-        return UserRecord(self._account.uid, self._account.name, self.last, self.unright)
+        return UserRecord(self._account.uid, self._account.name[:MOST_NAME], self.last, self.unright)
 
     def remember(self) -> None:
         """Keep what is known of the user for the next start."""

@@ -35,8 +35,8 @@ from cscd.daemon.logons import LogonListener
 from cscd.daemon.measures import Measures
 from cscd.daemon.notify import Notify
 from cscd.daemon.places import Places
-from cscd.daemon.records import UserRecord
 from cscd.daemon.reload import differing, needing_restart
+from cscd.daemon.remembering import Remembering
 from cscd.daemon.shared import Shared
 from cscd.daemon.status import ROOT, Status
 from cscd.daemon.totals import Totals
@@ -178,13 +178,9 @@ class Service:
             Turns(_most_passes(settings)),
             Totals(),
             server,
-            lambda record: self._disk.later(lambda: self._remember(database, record)),
+            Remembering(database, self._disk, log),
             places.of_user,
         )
-
-    def _remember(self, database: Database, record: UserRecord) -> None:
-        for event in database.keep_user(record):
-            self._log.emit(event)
 
     def _go_on_bus(self, stack: AsyncExitStack) -> None:
         """Take calls from the system bus, whenever there is one."""

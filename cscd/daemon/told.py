@@ -48,7 +48,10 @@ def event_of(said: Happened) -> UserEvent | Suppressed:
     if kind is None:
         raise MessageError("an event that is not a worker's to tell")
     try:
-        return kind.model_validate(said.fields)
+        event = kind.model_validate(said.fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise MessageError(f"{said.event}: {first['msg']}") from None
+    if isinstance(event, Suppressed) and event.suppressed_event not in TELLABLE:
+        raise MessageError("counts events that are not a worker's to tell")
+    return event

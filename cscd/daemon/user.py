@@ -8,7 +8,6 @@ which then decides. So there is one place where a pass starts, and one order of 
 import asyncio
 import time
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Final, Literal
 
 from cscd.daemon import running, sandbox
@@ -20,6 +19,7 @@ from cscd.daemon.passes import Passes
 from cscd.daemon.pauses import Pauses
 from cscd.daemon.setup import setup_of
 from cscd.daemon.shared import Shared
+from cscd.daemon.stay import Stay
 from cscd.daemon.timers import Timers
 from cscd.daemon.told import event_of
 from cscd.daemon.wants import Wants
@@ -49,19 +49,6 @@ STOPS_WITHIN: Final = 30.0
 
 KEY_AGAIN: Final = 60.0
 """Seconds until a key that could not be used is tried again: somebody mends it, or the disk has room."""
-
-
-class Stay(Enum):
-    """Whether the user is there."""
-
-    HERE = auto()
-    """A session is open."""
-    GRACE = auto()
-    """The last session has ended just now."""
-    LAST_PASS = auto()
-    """The last pass is wanted or under way."""
-    GONE = auto()
-    """Nothing is left to do."""
 
 
 class User:

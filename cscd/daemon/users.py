@@ -8,14 +8,24 @@ from cscd.daemon import compliance
 from cscd.daemon.account import Account
 from cscd.daemon.codes import Code
 from cscd.daemon.operation import Operation
+from cscd.daemon.pace import Pace
 from cscd.daemon.records import UserRecord
 from cscd.daemon.shared import Shared
+from cscd.daemon.stay import Stay
+from cscd.daemon.timers import Timers
 from cscd.daemon.user import User
 from cscd.events.service import InternalError
 
 STOP_WITHIN: Final = 4.0
 """Seconds for all workers to stop after the chunk at hand and end; then they are killed, which costs no item
 anything."""
+
+
+AGAIN: Final = 60.0
+"""Seconds until a user is served again for whom something went wrong that nobody foresaw."""
+
+_TELL: Final = "tell"
+"""The name of the timer until it is told whether the cache is partial."""
 
 
 class Users:
@@ -25,6 +35,9 @@ class Users:
         self._shared = shared
         self._users: dict[int, User] = {}
         self._lives: dict[int, asyncio.Task[None]] = {}
+        self._timers = Timers()
+        self._pace = Pace()
+        """Of telling whether the cache is partial: that goes to everybody on the bus, whenever workers say so."""
         self._unright: set[int] = set()
         """Those known who have some item that is not in the cache-wide state, or is not known to be."""
         self._departed: dict[int, UserRecord] = {}
@@ -55,12 +68,14 @@ class Users:
         """Take note of a first session, or of a change in the account."""
         if self.stopping:
             return
+        self._timers.cancel(_again(account.uid))
         user = self._known(account)
         user.log_on(account)
         self._live(user)
 
     def logged_off(self, uid: int) -> None:
         """Take note that the last session of a user has ended."""
+        self._timers.cancel(_again(uid))
         user = self._users.get(uid)
         if user:
             user.log_off()
@@ -93,6 +108,8 @@ class Users:
         if user.over or self.stopping or error:
             self._departed[uid] = user.passes.record
             del self._users[uid]
+            if error and user.stay in (Stay.HERE, Stay.GRACE) and not self.stopping:
+                self._timers.start(_again(uid), AGAIN, lambda: self.logged_on(user.account))
         else:
             self._begin(user)
 
@@ -143,11 +160,21 @@ class Users:
             self._unright.add(user.account.uid)
         else:
             self._unright.discard(user.account.uid)
-        self._shared.cache.judge(partial=bool(self._unright))
+        self._shared.cache.partial = bool(self._unright)
+        if _TELL not in self._timers:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell whether the cache is partial, if that has changed; later, if it changes all the time."""
+        if pause := self._pace.wait():
+            self._timers.start(_TELL, pause, self._tell)
+        elif self._shared.cache.judge(partial=bool(self._unright)):
+            self._pace.take()
 
     async def stop(self) -> int:
         """Stop everything that is under way and wait for it; returns how many passes that were."""
         self.stopping = True
+        self._timers.cancel_all()
         for user in self:
             user.leave()
         lives = list(self._lives.values())
@@ -157,3 +184,8 @@ class Users:
                 life.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         return len(lives)
+
+
+def _again(uid: int) -> str:
+    """Return the name of the timer until a user is served again."""
+    return f"again {uid}"

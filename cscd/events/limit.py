@@ -5,16 +5,21 @@ one it is only counted, and the count is written as one `suppressed` event when 
 its pass ends, or when `take_counts` is called. A tree of a million conflicting files costs a hundred lines,
 and then one a minute.
 
-The number of buckets is bounded, too: beyond `MOST_KEYS` reasons are no longer told apart. Nothing here is
+The number of buckets is bounded, too: beyond `MOST_KEYS`, or `MOST_EACH` of one user, reasons are no longer
+told apart; so a worker that makes up reasons does not get a bucket for each. Nothing here is
 safe for several threads; `cscd.events.log` has the lock.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 MOST_KEYS: Final = 4096
 """Events, reasons and users told apart: a megabyte of buckets."""
+
+MOST_EACH: Final = 128
+"""Of one user: more than the reasons that there are."""
 
 
 class Limits(NamedTuple):
@@ -63,6 +68,8 @@ class Limiter:
         self._limits = limits
         self._clock = clock
         self._buckets: dict[Key, _Bucket] = {}
+        self._each: Counter[str | None] = Counter()
+        """Buckets by user."""
         self._holding: set[Key] = set()
         self._swept = clock()
 
@@ -105,11 +112,18 @@ class Limiter:
     def _bucket(self, key: Key, now: float) -> tuple[Key, _Bucket]:
         if bucket := self._buckets.get(key):
             return key, bucket
-        if len(self._buckets) >= MOST_KEYS:
+        if self._too_many(key.user):
             self._forget_full(now)
-        if len(self._buckets) >= MOST_KEYS:
+        if self._too_many(key.user):
             key = Key(key.user, key.event, "")
-        return key, self._buckets.setdefault(key, _Bucket(self._limits.burst, now))
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = _Bucket(self._limits.burst, now)
+            self._each[key.user] += 1
+        return key, bucket
+
+    def _too_many(self, user: str | None) -> bool:
+        return len(self._buckets) >= MOST_KEYS or self._each[user] >= MOST_EACH
 
     def _forget_full(self, now: float) -> None:
         """Forget the buckets that are as good as new; not more often than they can have become so."""
@@ -120,6 +134,8 @@ class Limiter:
             self._fill(bucket, now)
             if not bucket.held and bucket.tokens >= self._limits.burst:
                 del self._buckets[key]
+                self._each[key.user] -= 1
+        self._each = +self._each  # without those who have none
 
     def _fill(self, bucket: _Bucket, now: float) -> None:
         gained = (now - bucket.filled) / self._limits.interval

@@ -175,7 +175,7 @@ class World:
     def __init__(self, directory: Path, settings: Settings | None = None, most_passes: int = 2) -> None:
         self.kept = Kept()
         self.peers: list[Peer] = []
-        self.refusing: OSError | None = None
+        self.refusing: Exception | None = None
         """What a spawn raises, if anything."""
         log = Log([self.kept])
         self.settings = settings or Settings()

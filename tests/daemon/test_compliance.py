@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cscd.daemon.compliance import left, partial, unright
-from cscd.daemon.records import PassRecord
+from cscd.daemon.records import MOST_NUMBER, PassRecord, UserRecord
 from cscd.files.goal import State
 from cscd.worker.messages import PassEnded, ReasonCount, Standing
 
@@ -63,3 +63,11 @@ def test_what_waits_and_what_failed_both_are_not_right() -> None:
         first=(),
     )
     assert unright(standing) == {"open_elsewhere": 2, "hard_linked": 3}
+
+
+def test_what_a_worker_makes_up_can_be_remembered() -> None:
+    """Reasons that nobody knows are one, and no sum is too large."""
+    many = tuple(ReasonCount(reason=f"reason_{number}", count=MOST_NUMBER) for number in range(64))
+    more = tuple(ReasonCount(reason=f"other_{number}", count=1) for number in range(64))
+    counts = unright(Standing(roots=(), pending=many, failed=more, first=()))
+    assert UserRecord(1000, "alice", None, counts).pending == {"io_error": MOST_NUMBER}

@@ -34,3 +34,13 @@ def test_wrong_fields_are_refused_without_being_quoted() -> None:
     with pytest.raises(MessageError) as caught:
         event_of(Happened(event="item_failed", fields={"path": "/x", "reason": ["SECRET"]}))
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_worker_counts_only_what_it_may_tell() -> None:
+    """Else it could say that events of the service are missing."""
+    with pytest.raises(MessageError):
+        event_of(
+            Happened(
+                event="suppressed", fields={"suppressed_event": "key_created", "count": 9, "seconds": 1.0}
+            )
+        )

@@ -1,6 +1,6 @@
 """Repetitions are counted: so many lines at once, then one in each interval, and nothing is forgotten."""
 
-from cscd.events.limit import MOST_KEYS, Counted, Key, Limiter, Limits
+from cscd.events.limit import MOST_EACH, MOST_KEYS, Counted, Key, Limiter, Limits
 
 KEY = Key("alice", "item_skipped", "open_elsewhere")
 OTHER = Key("bob", "item_skipped", "open_elsewhere")
@@ -80,9 +80,21 @@ def test_it_is_known_whether_there_is_something_to_tell() -> None:
 def test_invented_reasons_do_not_take_memory_nor_lines() -> None:
     """Beyond a bound they are no longer told apart; later those who are quiet make room."""
     limits, clock = limiter(burst=2)
+    users = 2 * MOST_KEYS // MOST_EACH
+    for user in range(users):
+        for reason in range(MOST_EACH):
+            limits.admit(Key(str(user), "item_skipped", str(reason)))
     admitted = sum(limits.admit(KEY._replace(reason=str(number))) for number in range(20_000))
-    assert admitted == MOST_KEYS + 2
+    assert admitted == 2
     clock.now += 1000
     assert list(limits.take_counts())
     assert limits.admit(KEY._replace(reason="late"))
     assert limits.admit(KEY._replace(reason="later"))
+
+
+def test_one_user_has_a_bounded_number_of_reasons() -> None:
+    """Who makes up more gets no more lines for it, and takes no bucket from others."""
+    limits, _ = limiter(burst=2)
+    admitted = sum(limits.admit(KEY._replace(reason=str(number))) for number in range(20_000))
+    assert admitted == MOST_EACH + 2
+    assert [limits.admit(OTHER) for _ in range(3)] == [True, True, False]

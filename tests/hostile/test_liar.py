@@ -10,7 +10,15 @@ import pytest
 from cscd.daemon import pace, running, user
 from cscd.daemon.account import Account
 from cscd.daemon.users import Users
-from cscd.worker.messages import PassProgress, Setup, StopPass, WantPass
+from cscd.worker.messages import (
+    Happened,
+    PassProgress,
+    ReasonCount,
+    Setup,
+    Standing,
+    StopPass,
+    WantPass,
+)
 from tests.daemon.peer import ALICE, Peer, World, until, within
 
 MALLORY = Account("mallory", 1002, 1002, "/home/mallory", (1002,))
@@ -191,6 +199,101 @@ def test_a_worker_that_wants_pass_after_pass_gets_some_a_second(
         await until(lambda: world.told.count("pass_completed") == 20)
         users.recheck("interval")  # of the service's own accord, at any time
         assert (await peer.hear_start()).scope == "all"
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_a_worker_that_changes_its_mind_all_the_time_is_not_told_to_everybody(directory: Path) -> None:
+    """What is told on the bus of the cache as a whole follows, with some a second."""
+
+    async def test() -> None:
+        world = World(directory)
+        users = Users(world.shared)
+        users.logged_on(MALLORY)
+        peer = await world.peer(0)
+        peer.finish(await peer.hear_start())
+        await until(lambda: not world.shared.cache.partial)
+        for _ in range(500):
+            for count in (1, 0):
+                pending = (ReasonCount(reason="no_space", count=count),)
+                peer.say(Standing(roots=(), pending=pending, failed=(), first=()))
+            await asyncio.sleep(0)
+        peer.say(Standing(roots=(), pending=(ReasonCount(reason="no_space", count=1),), failed=(), first=()))
+        await until(lambda: world.shared.cache.partial)
+        await until(lambda: world.last("encryption_changed")["is_partial"])
+        assert world.told.count("encryption_changed") < 30
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_reasons_that_a_worker_makes_up_stop_nothing(directory: Path) -> None:
+    """Neither the judgement of everybody, nor the record of the user, nor the end of the worker."""
+
+    async def test() -> None:
+        world = World(directory)
+        users = Users(world.shared)
+        users.logged_on(MALLORY)
+        peer = await world.peer(0)
+        await peer.hear_start()
+        one, other = (
+            tuple(ReasonCount(reason=f"{word}{number}", count=1) for number in range(64))
+            for word in ("a", "b")
+        )
+        peer.say(Standing(roots=(), pending=one, failed=other, first=()))
+        hers = users.find(MALLORY.uid)
+        assert hers
+        await until(lambda: hers.passes.unright)
+        users.judge()
+        assert world.shared.cache.partial
+        peer.kill()
+        await (await world.peer(1)).hear_start()
+        assert "internal_error" not in world.told
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_events_with_reasons_that_a_worker_makes_up_fill_no_log(directory: Path) -> None:
+    """Each reason has its lines, but only so many reasons of one user are told apart."""
+
+    async def test() -> None:
+        world = World(directory)
+        users = Users(world.shared)
+        users.logged_on(MALLORY)
+        peer = await world.peer(0)
+        await peer.hear_start()
+        for number in range(5000):
+            fields = {"path": "/x", "reason": f"r{number}"}
+            peer.say(Happened(event="item_failed", fields=fields))
+            if number % 16 == 0:
+                await asyncio.sleep(0)
+        assert world.told.count("item_failed") < 300
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_a_user_whose_life_ends_by_our_mistake_is_served_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as a session is open, without a new logon."""
+    monkeypatch.setattr("cscd.daemon.users.AGAIN", 0.05)
+
+    async def test() -> None:
+        world = World(directory)
+        world.refusing = RuntimeError("nobody foresaw this")
+        users = Users(world.shared)
+        users.logged_on(MALLORY)
+        await until(lambda: world.told.count("internal_error") > 1)
+        world.refusing = None
+        await (await world.peer(0)).hear_start()
+        assert world.last("internal_error")["error"] == "RuntimeError: nobody foresaw this"
         await users.stop()
         world.close()
 
