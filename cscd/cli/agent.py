@@ -9,11 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cscd.age import Stanza
+from cscd.age import Stanza, X25519Recipient, parse_recipient
 from cscd.age.primitives import FILE_KEY
 from cscd.age.x25519 import STANZA
 from cscd.cli.service import Service
-from cscd.errors import CscdError, NotRunningError, ServiceError, ServiceRefusedError
+from cscd.errors import CscdError, KeyFormatError, NotRunningError, ServiceError, ServiceRefusedError
 
 MOST_STANZAS: Final = 32
 """That the service looks at for one file; a user comes before those who recover."""
@@ -53,6 +53,25 @@ class KeptByService:
                 raise
             self.why = str(refused)
         return None
+
+    def recipients(self) -> list[X25519Recipient]:
+        """Return to whom the service encrypts the user's items, the user first; none where it does not.
+
+        Raises ServiceError where the service is there and cannot say.
+        """
+        try:
+            answered = self._service.ask({"ask": "recipients"})
+            return [parse_recipient(text) for text in answered["recipients"]]
+        except NotRunningError:
+            return []
+        except ServiceRefusedError as refused:
+            if refused.reason not in _NO_KEY:
+                raise
+            return []
+        except (KeyError, TypeError, AttributeError, KeyFormatError):
+            raise ServiceError(
+                "the service answered with what are no recipients; is it of another version?"
+            ) from None
 
     def key_id(self) -> str:
         """Return what names the user's key in the items, "" where the service keeps none that is unlocked."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cscd.age import X25519Identity, X25519Recipient, key_id, parse_recipient
+from cscd.cli.agent import KeptByService
 from cscd.cli.terminal import Terminal
 from cscd.errors import KeyFileError, KeyFormatError
 from cscd.files.goal import Goal, State
@@ -79,6 +80,10 @@ def for_encrypting(
         keyring.recipients += recipients
     if keyring.recipients:
         return keyring
+    if not (directory and kept(directory)) and (known := KeptByService(os.environ).recipients()):
+        terminal.say("encrypting to the key that the service keeps for you")
+        keyring.recipients += known
+        return keyring
     if directory and not arguments.dry_run:
         _use_kept(keyring, directory, terminal)
     elif not (directory and keyring.add_kept(directory)):
@@ -124,6 +129,11 @@ def look_for_kept() -> tuple[KeptIdentity | None, str]:
 def require_identity(keyring: Keyring, path: str) -> None:
     """Raise KeyFileError where there is nothing to decrypt with; `path` is the state directory."""
     if not keyring.identities:
+        if KeptByService(os.environ).recipients():
+            raise KeyFileError(
+                "the service keeps your key and does not give it away; use: cscd unencrypt, or give another"
+                " identity to decrypt with: --identity FILE"
+            )
         raise KeyFileError(f"no identity is kept in {path}; give the one to decrypt with: --identity FILE")
 
 

@@ -6,8 +6,9 @@ import os
 import shlex
 from typing import Final, Literal
 
-from cscd.age import X25519Identity, key_id
+from cscd.age import X25519Identity, X25519Recipient, key_id
 from cscd.cli import keyring
+from cscd.cli.agent import KeptByService
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.names import shown
 from cscd.cli.report import Model
@@ -41,8 +42,8 @@ class KeysReport(Model):
     """The version of this object."""
     command: Literal["keys show"]
     """What it is the report of."""
-    identity_file: Name
-    """Where the secret halves are kept."""
+    identity_file: Name | None
+    """Where the secret halves are kept; null where the service keeps them."""
     keys: tuple[KeyReport, ...]
     """The first names the user in the files; all of them can read those."""
 
@@ -101,29 +102,37 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
 
 
 def _show(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
-    found = _kept()
-    recipients = [identity.recipient for identity in found.identities]
+    found, recipients = _known()
     if arguments.json:
         report = KeysReport(
             format=1,
             command="keys show",
-            identity_file=Name.of(found.file.path),
+            identity_file=Name.of(found.file.path) if found else None,
             keys=tuple(KeyReport(recipient=str(each), key_id=key_id(each)) for each in recipients),
         )
         terminal.print(report.model_dump_json(indent=2))
         return ExitCode.OK
     for recipient in recipients:
         terminal.print(str(recipient))
-    terminal.say(f"the identity is kept in {shown(found.file.path)}; keep a copy in a safe place")
+    if found:
+        terminal.say(f"the identity is kept in {shown(found.file.path)}; keep a copy in a safe place")
+    else:
+        terminal.say("the service keeps the identity; it is used by `cscd cat`, and never leaves it")
     return ExitCode.OK
 
 
-def _kept() -> KeptIdentity:
-    """Return the kept identity; KeyFileError where there is none yet."""
+def _known() -> tuple[KeptIdentity | None, list[X25519Recipient]]:
+    """Return the kept identity and its recipients; or None, and the user's recipient as the service has it.
+
+    Raises KeyFileError where there is neither yet.
+    """
     found, path = keyring.look_for_kept()
-    if found is None:
+    if found:
+        return found, [identity.recipient for identity in found.identities]
+    known = KeptByService(os.environ).recipients()
+    if not known:
         raise KeyFileError(f"no identity is kept in {path} yet; the first `cscd recheck DIR` makes one")
-    return found
+    return None, known[:1]
 
 
 def _recovery_init(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:

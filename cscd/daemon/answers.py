@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from cscd.age import Stanza
-from cscd.daemon.account import Accounts
+from cscd.daemon.account import Account, Accounts
 from cscd.daemon.keyring import Keyring
 from cscd.daemon.requests import Refused
 from cscd.daemon.status import Status
@@ -13,8 +13,15 @@ from cscd.errors import KeyFileError
 class ServiceAnswers:
     """The answers of the running service."""
 
-    def __init__(self, status: Callable[[int], Status], keyring: Keyring, accounts: Accounts) -> None:
-        """Take where the status, the keys and the accounts come from."""
+    def __init__(
+        self,
+        status: Callable[[int], Status],
+        keyring: Keyring,
+        accounts: Accounts,
+        recovery: Callable[[], tuple[str, ...]],
+    ) -> None:
+        """Take where the status, the keys, the accounts and the recovery recipients come from."""
+        self._recovery = recovery
         self._status = status
         self._keyring = keyring
         self._accounts = accounts
@@ -23,11 +30,20 @@ class ServiceAnswers:
         """Return how the service is, as far as this uid may see it."""
         return self._status(uid)
 
+    async def recipients(self, uid: int) -> tuple[str, ...]:
+        """Return to whom the user's items are encrypted, the user first. Raises `Refused`."""
+        account = await self._account(uid)
+        try:
+            own = await self._keyring.recipient(account)
+        except KeyFileError as error:
+            raise Refused("locked", str(error)) from None
+        if own is None:
+            raise Refused("unknown_user", "the service keeps no key for you yet; it makes one at your logon")
+        return own, *self._recovery()
+
     async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
         """Return the file key that one of the user's kept identities finds. Raises `Refused`, HeaderError."""
-        account = await self._accounts.find(uid)
-        if account is None:
-            raise Refused("unknown_user", f"the user database knows no user with the number {uid}")
+        account = await self._account(uid)
         try:
             found = await self._keyring.unwrap(account, stanzas)
         except KeyFileError as error:
@@ -35,3 +51,9 @@ class ServiceAnswers:
         if found is None:
             raise Refused("no_match", "none of your keys that the service keeps opens this file")
         return found
+
+    async def _account(self, uid: int) -> Account:
+        account = await self._accounts.find(uid)
+        if account is None:
+            raise Refused("unknown_user", f"the user database knows no user with the number {uid}")
+        return account

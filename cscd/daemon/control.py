@@ -27,6 +27,7 @@ from cscd.age import Stanza
 from cscd.daemon.allowance import Allowance, Limits, Seat
 from cscd.daemon.requests import (
     LONGEST,
+    AskRecipients,
     AskStatus,
     Question,
     Refused,
@@ -76,6 +77,9 @@ class Answers(Protocol):
         It is better not made in the first place: a status of 500 users with 20 items each takes 120 ms to
         make, one of a single user 0.2 ms, and any user may ask 50 times a second.
         """
+
+    async def recipients(self, uid: int) -> tuple[str, ...]:
+        """Return to whom the user's items are encrypted, the user first. Raises `Refused`."""
 
     async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
         """Return the file key that one of the user's kept identities finds. Raises `Refused`, HeaderError."""
@@ -208,6 +212,8 @@ class Control:
         if isinstance(asked, AskStatus):
             status = seen_by(await self._answers.status(uid), uid)
             return answer(status.model_dump_json())
+        if isinstance(asked, AskRecipients):
+            return answer(json.dumps({"recipients": await self._answers.recipients(uid)}))
         stanzas = tuple(each.stanza() for each in asked.stanzas)
         file_key = await self._answers.unwrap(uid, stanzas)
         return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))

@@ -46,6 +46,9 @@ class Keyring(Protocol):
     async def for_pass(self, account: Account, goal: State) -> PassKeys:
         """Return what a pass towards `goal` needs. Raises CscdError where there is no key to encrypt to."""
 
+    async def recipient(self, account: Account) -> str | None:
+        """Return the recipient of the user's key, None if there is no key yet. Raises KeyFileError."""
+
     async def unwrap(self, account: Account, stanzas: Sequence[Stanza]) -> bytes | None:
         """Return the file key that the user's identity finds in an age header, None if it finds none.
 
@@ -82,6 +85,11 @@ class ServiceKeys:
         if goal is State.ENCRYPTED:
             identities = ()
         return PassKeys((str(key.recipient),), tuple(identity.encode() for identity in identities))
+
+    async def recipient(self, account: Account) -> str | None:
+        """See `Keyring`."""
+        key = await self._thread.do(lambda: self._keys.current(account.uid))
+        return str(key.recipient) if key else None
 
     async def unwrap(self, account: Account, stanzas: Sequence[Stanza]) -> bytes | None:
         """See `Keyring`."""
@@ -125,6 +133,11 @@ class OwnKeys:
             self._log.for_user(account.name, account.uid).emit(event)
         identities = found.identities if goal is State.UNENCRYPTED else ()
         return PassKeys((str(recipient),), tuple(identity.encode() for identity in identities))
+
+    async def recipient(self, account: Account) -> str | None:  # noqa: ARG002
+        """See `Keyring`; there is one account."""
+        found = await self._thread.do(lambda: kept(self._directory))
+        return str(found.identities[0].recipient) if found else None
 
     async def unwrap(self, account: Account, stanzas: Sequence[Stanza]) -> bytes | None:  # noqa: ARG002
         """See `Keyring`; there is one account."""

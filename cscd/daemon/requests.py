@@ -3,6 +3,7 @@
 ::
 
     {"ask": "status"}
+    {"ask": "recipients"}
     {"ask": "unwrap", "stanzas": [{"args": ["X25519", "XEl0dJ6y…"], "body": "qRS0AMjd…"}]}
 
     {"answer": {…}}
@@ -52,6 +53,12 @@ class AskStatus(_Question):
     ask: Literal["status"]
 
 
+class AskRecipients(_Question):
+    """To whom are my items encrypted?"""
+
+    ask: Literal["recipients"]
+
+
 class AskedStanza(_Question):
     """One stanza of the header of an age file."""
 
@@ -75,7 +82,7 @@ class AskUnwrap(_Question):
     stanzas: Annotated[tuple[AskedStanza, ...], Field(min_length=1, max_length=MOST_STANZAS, strict=False)]
 
 
-Question = AskStatus | AskUnwrap
+Question = AskStatus | AskRecipients | AskUnwrap
 
 _QUESTION: Final[TypeAdapter[Question]] = TypeAdapter(Annotated[Question, Field(discriminator="ask")])
 

@@ -196,7 +196,12 @@ class Service:
         stack.push_async_callback(_end, task)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
-        answers = ServiceAnswers(self._status, self._shared.keyring, self._parts.accounts)
+        answers = ServiceAnswers(
+            self._status,
+            self._shared.keyring,
+            self._parts.accounts,
+            lambda: self._shared.cache.recovery,
+        )
         control = Control(self._parts.places.control, answers, limited=self._turned_away, failed=self._failed)
         await control.start()
         stack.push_async_callback(control.stop)

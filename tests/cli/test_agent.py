@@ -1,6 +1,7 @@
-"""``cscd cat`` and ``cscd inspect`` with the key that the service keeps."""
+"""Commands with the key that the service keeps: cat, inspect, recheck, keys show."""
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cscd import age
 from cscd.age import Marker, X25519Identity, X25519Recipient, encrypt_stream, key_id
 from cscd.cli.agent import MOST_STANZAS, KeptByService
 from cscd.cli.exitcodes import ExitCode
@@ -145,3 +147,37 @@ def test_only_stanzas_that_can_fit_are_shown(shell: Shell, server: Served, ident
     assert agent.unwrap([Marker("ab" * 8, sparse=False).stanza(), own, *others]) == b"k" * 16
     assert agent.unwrap([Marker("ab" * 8, sparse=False).stanza()]) is None
     assert not server.limited
+
+
+def test_recheck_encrypts_to_the_key_that_the_service_keeps(
+    shell: Shell, server: Served, identity: X25519Identity, cache: Path
+) -> None:
+    """And makes no other one, which the service could not read."""
+    done = shell.run("recheck", cache)
+    assert done.code == ExitCode.OK
+    assert "the service keeps for you" in done.messages
+    header = age.parse((cache / "one").read_bytes())
+    assert age.unlock(header, [identity])
+    assert shell.run("cat", cache / "one").out == b"first\n"
+    assert not server.failed
+
+
+def test_recheck_cannot_unencrypt_with_it(shell: Shell, server: Served, cache: Path) -> None:
+    """The key does not leave the service, which is asked to do it instead."""
+    shell.run("recheck", cache)
+    done = shell.run("recheck", "--to", "unencrypted", cache)
+    assert done.code == ExitCode.KEY
+    assert "cscd unencrypt" in done.messages
+    assert not server.failed
+
+
+def test_keys_show_prints_the_recipient_that_the_service_has(
+    shell: Shell, server: Served, identity: X25519Identity
+) -> None:
+    """There is no file to keep a copy of."""
+    done = shell.run("keys", "show")
+    assert done.text == f"{identity.recipient}\n"
+    assert "the service keeps the identity" in done.messages
+    report = json.loads(shell.run("keys", "show", "--json").out)
+    assert report["identity_file"] is None
+    assert not server.failed

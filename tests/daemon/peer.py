@@ -160,6 +160,10 @@ class Keys:
         """Return them."""
         return PassKeys(("age1user",), ("SECRET",) if goal is State.UNENCRYPTED else ())
 
+    async def recipient(self, account: Account) -> str | None:  # noqa: ARG002 - of a protocol
+        """Return it."""
+        return "age1user"
+
     async def unwrap(self, account: Account, stanzas: object) -> bytes | None:  # noqa: ARG002 - of a protocol
         """Find nothing."""
         return None

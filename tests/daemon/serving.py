@@ -37,6 +37,12 @@ class Kept:
             await self.first()
         return self.status_now
 
+    async def recipients(self, uid: int) -> tuple[str, ...]:
+        """Return those of the user's identities."""
+        if uid not in self.identities:
+            raise Refused("unknown_user", "no key is kept for you")
+        return tuple(str(identity.recipient) for identity in self.identities[uid])
+
     async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
         """Try the user's identities."""
         if uid not in self.identities:
