@@ -37,7 +37,7 @@ class Users:
         self._lives: dict[int, asyncio.Task[None]] = {}
         self._timers = Timers()
         self._pace = Pace()
-        """Of telling whether the cache is partial: that goes to everybody on the bus, whenever workers say so."""
+        """Of telling whether the cache is partial: that goes to the whole bus, and workers decide when."""
         self._unright: set[int] = set()
         """Those known who have some item that is not in the cache-wide state, or is not known to be."""
         self._departed: dict[int, UserRecord] = {}
