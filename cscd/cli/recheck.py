@@ -22,7 +22,8 @@ from cscd.files.goal import Goal, State
 from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
 from cscd.keys.directory import default_path
-from cscd.worker.recheck import Options, Pass
+from cscd.worker.options import Options
+from cscd.worker.recheck import Pass
 from cscd.worker.selection import Selection
 from cscd.worker.spared import Spared, spared
 

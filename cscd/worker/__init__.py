@@ -19,6 +19,7 @@ A pass, in several processes:
 `closing`       hearing that somebody closed a file
 `tally`         what has been done so far, counted
 `directories`   directories from their listing to the last of their items
+`options`       how a pass is done
 `recheck`       the pass itself
 ==============  ======================================================================================
 
@@ -51,7 +52,11 @@ A worker, which the service has for every user that is logged on:
 `reports`       what a pass process tells the resident
 `errand`        one pass, inside the process forked for it
 `charge`        one root, with all of the above
-`attempt`       that process in the resident's hands
+`line`          that process's end of the pipe
+`announcements` items told as they come, bounded
+`told`          a pass that tells of each item
+`asking`        a pass that asks before and after each item
+`attempt`       the process in the resident's hands
 `ending`        what came of a pass, as a message
 `course`        one pass from its start to its end
 `wants`         the passes to be asked for

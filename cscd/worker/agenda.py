@@ -65,6 +65,10 @@ class Agenda:
         self._urgent[place] = None
         return True
 
+    def hurries(self, place: Place) -> bool:
+        """Whether an item is being looked at because somebody has hinted at it."""
+        return place in self._rushed
+
     def answered(self, place: Place) -> bool:
         """Note that an item has been looked at; True if it was one in a hurry."""
         if place not in self._rushed:

@@ -17,7 +17,7 @@ from cscd.worker import errand, kernel
 from cscd.worker.backlog import Backlog
 from cscd.worker.errand import Errand
 from cscd.worker.places import Places
-from cscd.worker.reports import Begun, Finished, Hint, Report, Taken
+from cscd.worker.reports import Begun, Finished, Hint, Reply, Report, Taken
 
 #: Ends and stops are for the daemon to decide, which says so through the resident; see `converter`.
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
@@ -67,6 +67,11 @@ class Attempt:
         with contextlib.suppress(ConnectionError):  # it died: what was given comes back
             self._pipe.send(hint)
         self._unanswered = hint
+
+    def reply(self, reply: Reply) -> None:
+        """Hand over the answer that the process waits for."""
+        with contextlib.suppress(ConnectionError):  # it died
+            self._pipe.send(reply)
 
     def read(self) -> Report | None:
         """Return the next report; None at the end of the process."""

@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from mmap import mmap
 from multiprocessing.connection import Connection
@@ -159,6 +160,8 @@ class ConverterProcess:
             with contextlib.suppress(CancelledError):
                 run = self._converter.look if task.looking else self._converter.run
                 run([order for _, order in orders])
+            if task.durable:
+                _make_durable(order for _, order in orders)
             for place, order in orders:
                 results[place] = order.result
         finally:
@@ -201,6 +204,16 @@ class ConverterProcess:
         if leftover:
             return Result(Outcome.CLEANED, detail=leftover.restored)
         return None if self._selection.takes(path, name) else Result(Outcome.LEFT, Reason.EXCLUDED)
+
+
+def _make_durable(orders: Iterable[Order]) -> None:
+    """Wait for the exchanges of names to reach the medium, as the contents have before."""
+    for order in orders:
+        if order.result and order.result.converted:
+            try:
+                os.fsync(order.directory)
+            except OSError as error:  # it is whole in either state, and nobody knows in which
+                order.result = _result(consequence(error))
 
 
 def _result(left: LeftAlone | Gone) -> Result:

@@ -4,14 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from cscd.errors import MessageError
 from cscd.worker.attempt import Attempt
 from cscd.worker.channel import Channel
 from cscd.worker.charge import Charge
 from cscd.worker.ending import pass_ended
 from cscd.worker.errand import Errand, few
-from cscd.worker.messages import PassEnded, PassProgress, Setup, StartPass
+from cscd.worker.messages import Go, ItemBegins, ItemEnds, PassEnded, PassProgress, Setup, StartPass
 from cscd.worker.places import WHOLE
-from cscd.worker.reports import Begun, Finished, Heard, Report, Sofar
+from cscd.worker.reports import Begun, Finished, Heard, Reply, Report, Said, Sofar
 
 #: Seconds between two messages about progress.
 _PROGRESS: Final = 1.0
@@ -19,6 +20,8 @@ _PROGRESS: Final = 1.0
 _FEW: Final = 64
 #: Characters of paths in one hint: less than a pipe holds, however they are encoded.
 _HINT: Final = 16_384
+#: Characters of a path in a message. The walk by directories comes to longer ones, too.
+_LONGEST: Final = 4096
 
 
 class Course:
@@ -41,6 +44,9 @@ class Course:
         self._attempt = Attempt(Errand(setup, start, roots, known))
         self._at: Charge | None = None
         self._finished: list[Finished] = []
+        self._asks = start.telling == "asked"
+        self._asked: int | None = None
+        """The number of the item of which an answer is awaited."""
 
     def fileno(self) -> int:
         """Return the descriptor of what the process reports, to be waited for."""
@@ -49,6 +55,15 @@ class Course:
     def stop(self) -> None:
         """End the pass after the chunk at hand."""
         self._attempt.stop()
+
+    def go(self, answer: Go) -> None:
+        """Hand on what is to be done about an item. Raises `MessageError` if that was not asked."""
+        if self._attempt.stopped:
+            return  # nobody waits for it any more
+        if answer.number != self._asked:
+            raise MessageError("an answer to what was not asked")
+        self._asked = None
+        self._attempt.reply(Reply(answer.number, answer.answer))
 
     def kill(self) -> None:
         """End the pass at once."""
@@ -83,10 +98,22 @@ class Course:
         elif isinstance(report, Heard) and self._at:
             for directory, name, result in report.items:
                 self._at.standing.note((directory, name), result, successes=self._successes)
+        elif isinstance(report, Said):
+            self._say(report)
         elif isinstance(report, Sofar):
             self._tell_progress(report)
         elif isinstance(report, Finished):
             self._finish(report)
+
+    def _say(self, said: Said) -> None:
+        for number, whole, reason in said.words:
+            path = whole[:_LONGEST]
+            if self._asks:
+                self._asked = number
+            if reason is None:
+                self._channel.send(ItemBegins(pass_id=self.pass_id, number=number, path=path))
+            else:
+                self._channel.send(ItemEnds(pass_id=self.pass_id, number=number, path=path, reason=reason))
 
     def _tell_progress(self, sofar: Sofar) -> None:
         now = time.monotonic()

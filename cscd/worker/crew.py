@@ -28,6 +28,8 @@ class Member:
         Never more than one: a process that has a task may be sending a large answer, and two that
         send to each other over full pipes wait forever.
         """
+        self.reading = False
+        """Whether it has told of progress with its task."""
 
     @property
     def pipe(self) -> Connection:
@@ -37,6 +39,7 @@ class Member:
     def give(self, task: Task) -> None:
         """Hand it a task. Should it have died, that shows when its answer is waited for."""
         self.task = task
+        self.reading = False
         with contextlib.suppress(ConnectionError):
             self._pipe.send(task)
 
@@ -92,6 +95,10 @@ class Crew:
         """Yield what is being worked on."""
         return (member.task for member in self._members if member.task)
 
+    def reading(self) -> Iterator[Task]:
+        """Yield the tasks of which some content has been read."""
+        return (member.task for member in self._members if member.task and member.reading)
+
     def free(self) -> list[Member]:
         """Return those that have nothing to do."""
         return [member for member in self._members if not member.task]
@@ -115,6 +122,7 @@ class Crew:
                 yield from self._bury(member)
                 continue
             if isinstance(message, Progress):
+                member.reading = True
                 yield message
             else:
                 yield from self._done(member, message)

@@ -4,12 +4,12 @@ It goes through its roots one after the other; what is wrong with one leaves the
 needed, keys and all, goes with the process.
 """
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from mmap import mmap
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 from typing import Final
 
 from cscd.age import key_id, parse_identity, parse_recipient
@@ -18,13 +18,17 @@ from cscd.files.goal import Goal
 from cscd.files.outcome import Lasting, Result
 from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
+from cscd.worker.asking import AskingPass
+from cscd.worker.line import Line, RootInbox
 from cscd.worker.messages import Setup, StartPass
+from cscd.worker.options import Options, converter_processes
 from cscd.worker.places import Place, Places
-from cscd.worker.recheck import Options, Pass, Waiting, converter_processes
-from cscd.worker.reports import Begun, Error, Finished, Heard, Hint, Report, Sofar, Taken
+from cscd.worker.recheck import Pass, Waiting
+from cscd.worker.reports import Begun, Error, Finished, Heard
 from cscd.worker.selection import Selection
 from cscd.worker.spared import refuse_own_state, spared
 from cscd.worker.tally import Tally
+from cscd.worker.told import ToldPass
 
 #: Items that are not right and are told one by one, in one root; beyond it they are only counted.
 MOST_TOLD: Final = 10_000
@@ -54,19 +58,26 @@ def few(places: Places) -> bool:
 
 def run(errand: Errand, pipe: Connection, stop: mmap) -> None:
     """Do the errand, and report over the pipe."""
-    told = _Told(pipe)
+    line = Line(pipe)
     try:
         goal = _goal(errand)
         state = StateDirectory.open(errand.setup.state_directory)
     except (CscdError, OSError) as error:
         for root in errand.roots:
-            told.send(_failed(root, error))
+            line.send(_failed(root, error))
         return
     for root, places in errand.roots.items():
         if stop[0]:
-            return
-        told.send(Begun(root))
-        told.send(_Root(errand, root, goal, state, told, stop).run(places))
+            break
+        line.send(Begun(root))
+        line.send(_Root(errand, root, goal, state, line, stop).run(places))
+    line.announcements.finish()
+
+
+_KINDS: Final[Mapping[str, type[Pass]]] = MappingProxyType(
+    {"no": Pass, "told": ToldPass, "asked": AskingPass}
+)
+"""What makes a pass, by how it tells of items."""
 
 
 def _goal(errand: Errand) -> Goal:
@@ -83,56 +94,17 @@ def _goal(errand: Errand) -> Goal:
     )
 
 
-class _Told:
-    """The pipe to the resident, and what has been told over it in all roots together."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self.pipe = pipe
-        self._before = Tally()
-        """The sums over the roots that are finished."""
-        self._sent_at = 0.0
-
-    def send(self, report: Report) -> None:
-        """Tell the resident; should it have died, so will we."""
-        with contextlib.suppress(ConnectionError):
-            self.pipe.send(report)
-
-    def progress(self, tally: Tally) -> None:
-        """Tell how far the pass has come, not more often than makes sense."""
-        now = time.monotonic()
-        if now - self._sent_at < _TELL_EVERY:
-            return
-        self._sent_at = now
-        before = self._before
-        self.send(
-            Sofar(
-                before.finished + tally.finished,
-                before.found + tally.found,
-                before.read_bytes + tally.read_bytes,
-                before.found_bytes + tally.found_bytes,
-                tally.waiting,
-            )
-        )
-
-    def finished(self, tally: Tally) -> None:
-        """Add a finished root to the sums."""
-        self._before.finished += tally.finished
-        self._before.found += tally.found
-        self._before.read_bytes += tally.read_bytes
-        self._before.found_bytes += tally.found_bytes
-
-
 class _Root:
     """The pass over one root."""
 
     def __init__(
-        self, errand: Errand, path: str, goal: Goal, state: StateDirectory, told: _Told, stop: mmap
+        self, errand: Errand, path: str, goal: Goal, state: StateDirectory, line: Line, stop: mmap
     ) -> None:
         self._errand = errand
         self._path = path
         self._goal = goal
         self._state = state
-        self._told = told
+        self._line = line
         self._stop = stop
         self._known = set(errand.known.get(path, ()))
         self._left = 0
@@ -154,32 +126,38 @@ class _Root:
             tree.close()
 
     def _pass(self, tree: Tree, places: Places) -> Finished:
-        recheck = Pass(
+        kind = _KINDS[self._errand.start.telling]
+        recheck = kind(
             tree,
             self._goal,
             self._options(tree, places),
             self._watch,
             stop=self._stop,
-            inbox=_Inbox(self._path, self._told),
+            inbox=RootInbox(self._path, self._line),
             listener=self._hear,
         )
+        if isinstance(recheck, AskingPass):
+            recheck.questions = self._line
+        elif isinstance(recheck, ToldPass):
+            recheck.announcements = self._line.announcements
         failure: CscdError | OSError | None = None
         try:
             recheck.run()
         except (BusyError, WorkersDiedError, OSError) as error:
             failure = error
         self._tell()
-        self._told.finished(recheck.tally)
+        self._line.finished(recheck.tally)
         if failure:
             return _failed(self._path, failure, recheck.tally)
         return Finished(self._path, recheck.tally, recheck.index_lost)
 
     def _options(self, tree: Tree, places: Places) -> Options:
         setup = self._errand.setup
+        one = few(places) or self._errand.start.telling == "asked"
         return Options(
             Selection(setup.include, setup.exclude, spared(tree, [self._state])),
             setup.state_directory,
-            processes=1 if few(places) else converter_processes(),
+            processes=1 if one else converter_processes(),
             io=setup.io,
             nice=setup.nice,
             places=places,
@@ -189,7 +167,8 @@ class _Root:
     def _watch(self, tally: Tally, _waiting: Waiting | None) -> None:
         if self._heard and time.monotonic() - self._heard_at > _TELL_EVERY:
             self._tell()
-        self._told.progress(tally)
+        self._line.progress(tally)
+        self._line.announcements.trickle()
 
     def _hear(self, directory: str, name: str, result: Result) -> None:
         """Pass on what the resident has to know of."""
@@ -210,33 +189,8 @@ class _Root:
 
     def _tell(self) -> None:
         if self._heard:
-            self._told.send(Heard(tuple(self._heard)))
+            self._line.send(Heard(tuple(self._heard)))
             self._heard.clear()
-
-
-class _Inbox:
-    """The hints that the resident sends to the root at hand."""
-
-    def __init__(self, root: str, told: _Told) -> None:
-        self._root = root
-        self._told = told
-
-    def fileno(self) -> int:
-        """Return the descriptor of the pipe."""
-        return self._told.pipe.fileno()
-
-    def take(self) -> Places:
-        """Return what has come for this root; the resident keeps what was meant for another one."""
-        items: list[Place] = []
-        subtrees: list[str] = []
-        with contextlib.suppress(EOFError, ConnectionError):  # the resident has ended, and we are about to
-            while self._told.pipe.poll():
-                hint: Hint = self._told.pipe.recv()
-                if hint.root == self._root:
-                    items += hint.places.items
-                    subtrees += hint.places.subtrees
-                    self._told.send(Taken())
-        return Places(tuple(items), tuple(subtrees))
 
 
 def _failed(root: str, error: Exception, tally: Tally | None = None) -> Finished:

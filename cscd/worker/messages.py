@@ -199,18 +199,30 @@ class Stuck(Message):
 
 
 class ItemBegins(Message):
-    """An item is about to be converted; in a pass that asks, only once `Go` says so."""
+    """An item is about to be converted; in a pass that asks, only once `Go` says so.
+
+    Told are items that are converted, and items and directories that are left alone for a reason that leaves
+    the cache partial; nothing is told of what is right, or holds nothing to convert. Of what is left alone
+    without a look inside, only the first in each directory are told.
+
+    A pass that does not ask converts many items at a time. It tells of most when they are done, and of no
+    more than the link affords (`cscd.worker.announcements`).
+    """
 
     kind: Literal["item_begins"] = "item_begins"
     pass_id: PassId
     number: Count
-    """Counts the items of the pass from 1; a retry of an item has a number of its own."""
+    """Counts the items of the pass from 1, also those that are not told; a retry has a number of its own."""
     path: Path
     """Absolute."""
 
 
 class ItemEnds(Message):
-    """What came of the item that began last; in a pass that asks, nothing goes on before `Go`."""
+    """What came of an item that has begun.
+
+    In a pass that asks, it is the one that began last, what came of it is on the medium, and nothing goes on
+    before `Go`. An item that has begun has no end only if the pass is stopped, or ends by a fault.
+    """
 
     kind: Literal["item_ends"] = "item_ends"
     pass_id: PassId

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from mmap import mmap
 from typing import TYPE_CHECKING, Final
 
@@ -23,11 +23,10 @@ from cscd.worker.crew import Crew, Member
 from cscd.worker.directories import Directories
 from cscd.worker.index import Index
 from cscd.worker.lock import only_pass
+from cscd.worker.options import Options
 from cscd.worker.pending import MOST, PendingItems
-from cscd.worker.places import WHOLE, Inbox, Place, Places
-from cscd.worker.priority import Io
+from cscd.worker.places import Inbox, Place, Places
 from cscd.worker.scan import Listing
-from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally, join
 from cscd.worker.tasks import (
     Answer,
@@ -45,37 +44,6 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the clock, the stop request and the progress.
 _TICK: Final = 0.1
-
-
-def converter_processes() -> int:
-    """Return how many converter processes a pass has on this machine."""
-    return min(4, 1 + (os.cpu_count() or 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a pass is done, beyond its goal."""
-
-    selection: Selection
-    state_directory: str
-    """Where the index and the lock of each tree are; exists, and is the caller's own."""
-    retry_for: float = 0.0
-    """Seconds for which to come back to items that were open."""
-    looking: bool = False
-    """Only look and say what would be done."""
-    processes: int = field(default_factory=converter_processes)
-    """Converter processes. One more than cores, because some wait for the disk; with two more, whoever opens
-    an item waits for a processor. No more than four, for each takes 12 MiB."""
-    threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
-    """Threads on one large file."""
-    io: Io = "normal"
-    """The rank of the converter processes' reads and writes in the background."""
-    nice: int = 5
-    """Their nice value in the background (nice(2))."""
-    places: Places = WHOLE
-    """What to look at."""
-    leave_quickly: bool = False
-    """Once stopped, do not wait until the exchanges have reached the medium; items are whole either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +180,23 @@ class Pass:
             if self._inbox:
                 self._take_in(self._inbox.take())
             self._hand_out(crew, directories)
-            if not crew.busy:
+            if self._idle(crew):
                 return
             self._take_answers(crew, directories, _TICK, [self._inbox.fileno()] if self._inbox else [])
             self._watcher(self.tally, None)
+
+    def _idle(self, crew: Crew) -> bool:
+        return not crew.busy
+
+    def _next_task(self, crew: Crew, member: Member, directories: Directories) -> Task | None:
+        return self._agenda.next_task(crew, member, directories)
 
     def _hand_out(self, crew: Crew, directories: Directories) -> None:
         if self.stopped:
             self._drop_all()
             return
         for member in crew.free():
-            task = self._agenda.next_task(crew, member, directories)
+            task = self._next_task(crew, member, directories)
             if task:
                 member.give(task)
 

@@ -1,11 +1,11 @@
 """What a pass process tells the resident that forked it, each message pickled over one pipe.
 
 The other way go `Hint`s, one at a time: the next one only after `Taken`, so that neither side ever waits for
-the other's pipe to empty.
+the other's pipe to empty. And, in a pass that asks, one `Reply` to each `Said`; the next one waits for it.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cscd.files.outcome import Result
 from cscd.worker.places import Places
@@ -13,6 +13,8 @@ from cscd.worker.tally import Tally
 
 Error = Literal["", "busy", "target", "key", "system", "died"]
 """As in `PassEnded`."""
+Answer = Literal["continue", "retry", "abort"]
+"""As in `Go`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,25 @@ class Finished:
     detail: str = ""
 
 
-Report = Begun | Heard | Sofar | Taken | Finished
+class Word(NamedTuple):
+    """Something to be told of one item: that it begins, or with a reason what came of it."""
+
+    number: int
+    """As in `ItemBegins`."""
+    path: str
+    """Absolute."""
+    reason: str | None = None
+    """As in `ItemEnds`; None if it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be told of items, in this order; in a pass that asks, one word that waits for a `Reply`."""
+
+    words: tuple[Word, ...]
+
+
+Report = Begun | Heard | Sofar | Taken | Said | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +88,13 @@ class Hint:
 
     root: str
     places: Places
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to the last that was said of an item."""
+
+    number: int
+    """Of the item."""
+    answer: Answer
+    """As in `Go`."""

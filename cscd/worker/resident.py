@@ -16,7 +16,7 @@ from cscd.worker.arrivals import Arrivals
 from cscd.worker.channel import Channel
 from cscd.worker.charge import Charge
 from cscd.worker.course import Course
-from cscd.worker.messages import Ping, Pong, Ready, Setup, StartPass, StopPass
+from cscd.worker.messages import Go, Ping, Pong, Ready, Setup, StartPass, StopPass
 from cscd.worker.notice import Notice
 from cscd.worker.pending import Backoff
 from cscd.worker.selection import Selection
@@ -120,7 +120,7 @@ class Resident:
 
     # -- what the daemon says ------------------------------------------------------------------
 
-    def _take(self, message: Setup | StartPass | StopPass | Ping) -> None:
+    def _take(self, message: Setup | StartPass | StopPass | Go | Ping) -> None:
         if isinstance(message, Setup):
             self._set_up(message)
         elif isinstance(message, StartPass):
@@ -129,6 +129,9 @@ class Resident:
             self._held = message
         elif isinstance(message, StopPass):
             self._stop(message)
+        elif isinstance(message, Go):
+            if self._course and self._course.pass_id == message.pass_id:  # else its pass has ended meanwhile
+                self._course.go(message)
         else:
             self._channel.send(Pong(number=message.number))
 

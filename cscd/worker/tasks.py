@@ -30,6 +30,8 @@ class ConvertItems:
     """Directories, relative to the root, each with the names of items in it."""
     looking: bool = False
     """Only look and say what would be done."""
+    durable: bool = False
+    """Answer only when the exchanges have reached the medium, too; else that is for the pass to see to."""
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield the directory and name of each, in the order of the answer's results."""

@@ -20,7 +20,8 @@ from cscd.files.lease import LeaseWatch
 from cscd.files.outcome import Reason, Result
 from cscd.files.rewrite import Rewriter
 from cscd.files.tree import Tree
-from cscd.worker.recheck import Options, Pass
+from cscd.worker.options import Options
+from cscd.worker.recheck import Pass
 from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally
 from tests.races.application import ITEMS

@@ -17,7 +17,8 @@ from cscd.errors import CscdError
 from cscd.files.goal import Goal, State
 from cscd.files.outcome import Reason, Result
 from cscd.files.tree import Tree
-from cscd.worker.recheck import Options, Pass
+from cscd.worker.options import Options
+from cscd.worker.recheck import Pass
 from cscd.worker.selection import Selection
 from cscd.worker.tally import Tally
 from tests.support import forks, users

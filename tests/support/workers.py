@@ -138,7 +138,12 @@ class Worker:
         self.expect(Ready)
 
     def start(
-        self, scope: Scope = "all", to: State = ENCRYPTED, *, recipients: tuple[str, ...] | None = None
+        self,
+        scope: Scope = "all",
+        to: State = ENCRYPTED,
+        *,
+        recipients: tuple[str, ...] | None = None,
+        **more: Any,  # noqa: ANN401 - of the message's fields
     ) -> str:
         """Start a pass, after the one that is under way, and return its id."""
         self._wanted -= {"all", "found"} if scope == "all" else {"found"}
@@ -151,6 +156,7 @@ class Worker:
                 goal=to,
                 recipients=(str(identity.recipient),) if recipients is None else recipients,
                 identities=(identity.encode(),) if to is State.UNENCRYPTED else (),
+                **more,
             )
         )
         if len(self._waiting) == 1:
