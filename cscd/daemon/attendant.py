@@ -28,6 +28,9 @@ class Attendant:
         self.waits = waits
         """Whether the work waits for the sink."""
         self._asking: asyncio.Task[None] | None = None
+        """The question about an item."""
+        self._querying: asyncio.Task[None] | None = None
+        """The question whether to stop; the worker knows nothing of it, and may go on with an item."""
 
     def item(
         self, said: ItemBegins | ItemEnds, send: Callable[[Go], None], abort: Callable[[], None]
@@ -39,22 +42,20 @@ class Attendant:
         if not self.waits:
             self._tell(said)
             return
-        if self._asking and not self._asking.done():
+        if _open(self._asking):
             raise MessageError("does not wait for the answer")
-        self._ask(self._answer(said, send, abort))
+        self._asking = _task(self._answer(said, send, abort))
 
     def idle(self, abort: Callable[[], None]) -> None:
         """Ask whether to stop, where the work waits for answers and there is no item to ask about."""
-        if self.waits and (self._asking is None or self._asking.done()):
-            self._ask(self._query(abort))
+        if self.waits and not _open(self._asking) and not _open(self._querying):
+            self._querying = _task(self._query(abort))
 
     def leave(self) -> None:
         """Wait for no answer any more."""
-        if self._asking:
-            self._asking.cancel()
-
-    def _ask(self, question: Coroutine[None, None, None]) -> None:
-        self._asking = asyncio.get_running_loop().create_task(question, name="sink")
+        for question in (self._asking, self._querying):
+            if question:
+                question.cancel()
 
     def _tell(self, said: ItemBegins | ItemEnds) -> None:
         if isinstance(said, ItemBegins):
@@ -65,6 +66,8 @@ class Attendant:
     async def _answer(
         self, said: ItemBegins | ItemEnds, send: Callable[[Go], None], abort: Callable[[], None]
     ) -> None:
+        if self._querying and _open(self._querying):
+            await asyncio.wait([self._querying])  # a sink is asked one thing at a time
         if isinstance(said, ItemBegins):
             answer = await self._sink.item_begin(said.path)
         else:
@@ -76,6 +79,15 @@ class Attendant:
     async def _query(self, abort: Callable[[], None]) -> None:
         if await self._sink.query_abort():
             abort()
+
+
+def _open(question: asyncio.Task[None] | None) -> bool:
+    """Whether an answer is awaited."""
+    return question is not None and not question.done()
+
+
+def _task(question: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(question, name="sink")
 
 
 def _code(reason: str) -> Code:
