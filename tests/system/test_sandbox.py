@@ -1,6 +1,8 @@
 """The sandbox of the unit, and the drop-ins that the manual gives for what it hides."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,34 +15,40 @@ pytestmark = [pytest.mark.system, pytest.mark.root]
 DROP_IN = "/etc/systemd/system/cscd.service.d/50-test.conf"
 
 
-def use(service: Service, setting: str) -> None:
-    """Give the unit a drop-in with a setting, as systemctl edit does, and start the service anew."""
+@contextmanager
+def using(service: Service, setting: str) -> Iterator[None]:
+    """Give the unit a drop-in with a setting, as systemctl edit does, until the block ends."""
     path = service.machine.path(DROP_IN)
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"[Service]\n{setting}\n", encoding="utf-8")
     service.machine.run("systemctl", "daemon-reload")
     service.machine.run("systemctl", "restart", "cscd")
+    try:
+        yield
+    finally:
+        path.unlink()
+        service.machine.run("systemctl", "daemon-reload")
+        service.machine.run("systemctl", "restart", "cscd")
 
 
 def test_nothing_is_tried_that_the_filter_of_system_calls_refuses(service: Service, alice: Person) -> None:
     """It would not show, for such a call fails as if it were not permitted; here it ends the process."""
-    use(service, "SystemCallErrorNumber=kill")
-    before, since = service.pid, service.now()
     held = alice.save("held", "by tail\n")
-    with alice.logged_on():
-        with alice.holding(held):
-            since.wait_for("pass_completed", user=alice.name)
-            new = alice.save("new", "while logged on\n")
-            since.wait_for("item_encrypted", user=alice.name, path=new)
-            service.machine.run("systemctl", "reload", "cscd")
-        since.wait_for("item_encrypted", user=alice.name, path=held)
-        assert alice.read(held) == "by tail\n"
-    last = since.wait_for("pass_started", user=alice.name, trigger="logoff")
-    since.wait_for("pass_completed", **{"pass": last["CSCD_PASS"]})
-    assert service.pid == before
-    assert not since.events("worker_failed")
+    with using(service, "SystemCallErrorNumber=kill"):
+        before, since = service.pid, service.now()
+        with alice.logged_on():
+            with alice.holding(held):
+                since.wait_for("pass_completed", user=alice.name)
+                new = alice.save("new", "while logged on\n")
+                since.wait_for("item_encrypted", user=alice.name, path=new)
+                service.machine.run("systemctl", "reload", "cscd")
+            since.wait_for("item_encrypted", user=alice.name, path=held)
+            assert alice.read(held) == "by tail\n"
+        last = since.wait_for("pass_started", user=alice.name, trigger="logoff")
+        since.wait_for("pass_completed", **{"pass": last["CSCD_PASS"]})
+        assert service.pid == before
+        assert not since.events("worker_failed")
     assert "SIGSYS" not in service.machine.journal("--unit=cscd")
-    service.machine.run("rm", DROP_IN)
 
 
 def test_a_root_that_the_sandbox_hides_is_named_with_the_setting_that_shows_it(
@@ -55,11 +63,9 @@ def test_a_root_that_the_sandbox_hides_is_named_with_the_setting_that_shows_it(
         with alice.logged_on():
             hidden = since.wait_for("root_hidden")
             assert hidden["CSCD_PATH"] == root
-            since = service.now()
-            use(service, hidden["CSCD_SETTING"])
-            since.wait_for("pass_completed", user=alice.name)
-            assert alice.encrypted(f"{root}/file")
-    service.machine.run("rm", DROP_IN)
+            with using(service, hidden["CSCD_SETTING"]):
+                since.wait_for("item_encrypted", user=alice.name, path=f"{root}/file")
+                assert alice.encrypted(f"{root}/file")
 
 
 def test_metrics_are_written_where_the_node_exporter_reads(service: Service) -> None:
@@ -96,20 +102,26 @@ def test_the_machine_key_can_be_a_credential(service: Service, alice: Person) ->
     setting = re.search(r"^    (LoadCredentialEncrypted=.*)$", manual, re.MULTILINE)
     assert made
     assert setting
+    path, since = alice.save("before", "by the key in the file\n"), service.now()
+    with alice.logged_on():
+        since.wait_for("item_encrypted", user=alice.name, path=path)
     service.machine.run("systemd-creds", "setup")
     service.machine.run(*made[1].split())
-    use(service, setting[1])
+    with using(service, setting[1]), without_key_file(service):
+        service.machine.run("systemctl", "restart", "cscd")
+        sealed, since = alice.save("after", "by the credential\n"), service.now()
+        with alice.logged_on():
+            since.wait_for("item_encrypted", user=alice.name, path=sealed)
+            assert alice.read(path) == "by the key in the file\n"
+            assert alice.read(sealed) == "by the credential\n"
+
+
+@contextmanager
+def without_key_file(service: Service) -> Iterator[None]:
+    """Have no key of the machine in the file until the block ends."""
     service.machine.run("mv", "/var/lib/cscd/machine.key", "/root/machine.key")
-    since = service.now()
-    service.machine.run("systemctl", "restart", "cscd")
-    path = alice.save("sealed", "by the machine\n")
-    with alice.logged_on():
-        since.wait_for("pass_completed", user=alice.name)
-        assert alice.encrypted(path)
-        assert alice.read(path) == "by the machine\n"
-        assert not since.events("machine_key_created")
-    assert not service.machine.path("/var/lib/cscd/machine.key").exists()
-    service.machine.run("mv", "/root/machine.key", "/var/lib/cscd/machine.key")
-    service.machine.run("rm", DROP_IN)
-    service.machine.run("systemctl", "daemon-reload")
-    service.machine.run("systemctl", "restart", "cscd")
+    try:
+        yield
+        assert not service.machine.path("/var/lib/cscd/machine.key").exists()
+    finally:
+        service.machine.run("mv", "/root/machine.key", "/var/lib/cscd/machine.key")
