@@ -7,6 +7,7 @@
 `encrypt`       ``cscd encrypt``
 `unencrypt`     ``cscd unencrypt``
 `recheck`       ``cscd recheck``: one pass over each directory
+`recover`       ``cscd recover``: files back in plain, without the service
 `cat`           ``cscd cat``
 `inspect`       ``cscd inspect``
 `keys`          ``cscd keys``
@@ -24,6 +25,7 @@ Behind them:
 `holders`       who has an item open
 `keyring`       the keys that the arguments ask for
 `trees`         the directories that a pass works on
+`origins`       what is to be recovered, and where to
 `interrupts`    SIGINT and its like
 `progress`      what a pass shows while it runs
 `pace`          how fast it is, and for how long still

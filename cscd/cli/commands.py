@@ -30,6 +30,7 @@ COMMANDS: Final = (
     ("recheck", "bring directories into one encryption state"),
     ("cat", "print the plaintext of encrypted files"),
     ("inspect", "say what files are: plain, encrypted, damaged; for whom"),
+    ("recover", "restore encrypted files with a recovery key, on any machine"),
     ("keys", "show the key that files are encrypted to; make one for recovery"),
     ("config", "check and show the configuration"),
     ("logs", "show what the service did: which item, why, who held it"),

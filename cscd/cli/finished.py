@@ -25,6 +25,10 @@ class Finished:
     """Whether somebody asked to stop before its end."""
     error: CscdError | OSError | None = None
     """Why it ended early by itself."""
+    plain: int = 0
+    """Of the copies made of items, those of items that were not encrypted."""
+    lessened: int = 0
+    """Of those copies, how many lack the owner, the ACL or some attribute."""
 
     @property
     def partial(self) -> bool:
@@ -56,6 +60,13 @@ class Whole:
     looking: bool
     """Whether it was a dry run."""
     trees: tuple[Finished, ...]
+    done: str = ""
+    """What was done to items, in a word; "" if they were brought into the state."""
+
+    @property
+    def word(self) -> str:
+        """What items are that are as asked."""
+        return self.done or self.state.value
 
     @property
     def code(self) -> ExitCode:

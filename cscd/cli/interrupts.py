@@ -3,13 +3,19 @@
 import os
 import signal
 from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.terminal import Terminal
-from cscd.worker.recheck import Pass
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stoppable(Protocol):
+    """What can be stopped: a pass, a recovery, a drill."""
+
+    def stop(self) -> None:
+        """Stop soon. May be called from a signal handler."""
 
 
 class Interrupts:
@@ -17,7 +23,7 @@ class Interrupts:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._pass: Pass | None = None
+        self._pass: Stoppable | None = None
         self._before: dict[signal.Signals, Any] = {}
         self.requested = False
         """Whether somebody asked to stop."""
@@ -38,7 +44,7 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def watch(self, running: Pass) -> None:
+    def watch(self, running: Stoppable) -> None:
         """Stop this pass from now on, at once if that was asked for already."""
         self._pass = running
         if self.requested:

@@ -201,6 +201,52 @@ class Report(Model):
         )
 
 
+class RecoveredReport(TreeReport):
+    """What came of one PATH. `converted` are the items unencrypted in place, or copied."""
+
+    plain: Count = 0
+    """Of the copies, those of items that were not encrypted."""
+    lessened: Count = 0
+    """Of the copies, those without the owner, the ACL or an attribute of their original."""
+
+    @classmethod
+    def of_recovery(cls, tree: Finished) -> "RecoveredReport":
+        """Describe the end of one."""
+        return cls(**dict(TreeReport.of(tree)), plain=tree.plain, lessened=tree.lessened)
+
+
+class RecoverReport(Model):
+    """What ``cscd recover --json`` prints."""
+
+    format: Literal[1]
+    """The version of this object."""
+    command: Literal["recover"]
+    """What it is the report of."""
+    into: Name | None
+    """Where the copies are; null if the items were unencrypted in place."""
+    exit_code: Count
+    """What the command exits with."""
+    outcome: str
+    """The name of the exit code, in lower case."""
+    partial: bool
+    """Whether some item is not restored, or is not known to be."""
+    trees: tuple[RecoveredReport, ...]
+    """One for each PATH given, in that order; one that was given twice is there once."""
+
+    @classmethod
+    def of_recovery(cls, whole: Whole, into: str | None) -> "RecoverReport":
+        """Describe the end of a command; `into` is the directory of the copies."""
+        return cls(
+            format=1,
+            command="recover",
+            into=Name.of(into) if into else None,
+            exit_code=whole.code.value,
+            outcome=whole.code.name.lower(),
+            partial=whole.partial,
+            trees=tuple(map(RecoveredReport.of_recovery, whole.trees)),
+        )
+
+
 def _clean(text: str) -> str:
     """Return text that is valid in JSON, whatever bytes a name in it has."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

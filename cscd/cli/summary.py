@@ -53,7 +53,7 @@ def _print_tree(tree: Finished, whole: Whole, terminal: Terminal) -> None:
     if not tree.begun:
         terminal.print("  Not begun.")
         return
-    for line in _counts(tree.tally, whole, tree.seconds):
+    for line in (*_counts(tree.tally, whole, tree.seconds), *_copies(tree)):
         _print_text(line, terminal, indent=2)
     for lasting, heading in _HEADINGS:
         _print_reasons(tree.tally, lasting, heading, terminal)
@@ -67,7 +67,7 @@ def _print_text(text: str, terminal: Terminal, *styles: str, indent: int = 0) ->
 
 def _counts(tally: Tally, whole: Whole, seconds: float) -> Iterator[str]:
     """Yield a line for each outcome that occurred, at least one."""
-    state = whole.state.value
+    state = whole.word
     done = f"would be {state}" if whole.looking else state
     volume = f", {quantities.size(tally.converted_bytes)}" if tally.converted_bytes else ""
     if tally.converted or not tally.right:
@@ -84,6 +84,15 @@ def _counts(tally: Tally, whole: Whole, seconds: float) -> Iterator[str]:
         yield f"{leftovers} {'would be ' if whole.looking else ''}removed"
     if not tally.complete and (missing := _missing(tally)):
         yield missing
+
+
+def _copies(tree: Finished) -> Iterator[str]:
+    """Say what is particular about copies."""
+    if tree.plain:
+        were = "was" if tree.plain == 1 else "were"
+        yield f"{tree.plain:,} of them {were} not encrypted, and copied as found"
+    if tree.lessened:
+        yield f"{tree.lessened:,} without the owner, the ACL or an attribute of the original"
 
 
 def _missing(tally: Tally) -> str:
@@ -166,7 +175,7 @@ def _print_total(whole: Whole, terminal: Terminal) -> None:
     converted = sum(tree.tally.converted for tree in whole.trees)
     right = sum(tree.tally.right for tree in whole.trees)
     volume = quantities.size(sum(tree.tally.converted_bytes for tree in whole.trees))
-    done = f"would be {whole.state}" if whole.looking else str(whole.state)
+    done = f"would be {whole.word}" if whole.looking else whole.word
     terminal.print(terminal.styled(f"All {len(whole.trees)} directories", Style.BOLD))
     total = f"{quantities.items(converted)} {done}, {volume}; {right:,} were before"
     _print_text(total, terminal, indent=2)
@@ -180,11 +189,11 @@ def _print_advice(whole: Whole, terminal: Terminal, command: str) -> None:
     if not whole.partial:
         return
     if whole.stopped:
-        what = f"Stopped, partial: what is {whole.state} stays so, nothing was rolled back."
+        what = f"Stopped, partial: what is {whole.word} stays so, nothing was rolled back."
     elif any(tree.wanting for tree in whole.trees):
-        what = f"Partial: {_wanting(whole)} not {whole.state}."
+        what = f"Partial: {_wanting(whole)} not {whole.word}."
     else:
-        what = f"Partial: not everything is known to be {whole.state}."
+        what = f"Partial: not everything is known to be {whole.word}."
     _print_text(what, terminal, Style.YELLOW)
     stays = any(count for tree in whole.trees for _, count in tree.tally.by_lasting(Lasting.STAYS))
     # On one line, however long: it is there to be copied.

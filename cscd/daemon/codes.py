@@ -62,6 +62,7 @@ OF_REASON: Final[Mapping[Reason, Code]] = MappingProxyType(
         Reason.NO_LEASES: Code.NOT_SUPPORTED,
         Reason.NO_EXCHANGE: Code.NOT_SUPPORTED,
         Reason.METADATA: Code.NOT_SUPPORTED,
+        Reason.TARGET_EXISTS: Code.NOT_SUPPORTED,  # of `cscd recover`; no pass leaves an item for it
         Reason.KEPT_BOTH: Code.SHARING_VIOLATION,
         Reason.OPEN_ELSEWHERE: Code.SHARING_VIOLATION,
         Reason.OPENED_MEANWHILE: Code.SHARING_VIOLATION,

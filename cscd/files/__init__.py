@@ -22,5 +22,7 @@ From the kernel up; each module uses only those before it:
 `batch`       many items through the protocol together
 `leftover`    what a killed run left behind
 `tree`        reaching directories without following links
+`walk`        every directory of a tree, and the files in it
+`restore`     a plain copy in another place, whole or not at all
 ============  ========================================================================================
 """

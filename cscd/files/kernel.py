@@ -11,6 +11,7 @@ from errno import ENOENT, EPERM
 from typing import Final
 
 # linux/fs.h, linux/fcntl.h
+_RENAME_NOREPLACE: Final = 1
 _RENAME_EXCHANGE: Final = 2
 _AT_EMPTY_PATH: Final = 0x1000
 _SYNC_FILE_RANGE_WAIT_BEFORE: Final = 1
@@ -42,6 +43,12 @@ def exchange(directory: int, one: str, other: str) -> None:
     """Swap two names of the directory at once: at no instant is either of them missing (renameat2(2))."""
     if _libc.renameat2(directory, os.fsencode(one), directory, os.fsencode(other), _RENAME_EXCHANGE):
         _raise_errno(one)
+
+
+def rename_new(directory: int, old: str, new: str) -> None:
+    """Rename a file of the directory, and never over another one (renameat2(2), RENAME_NOREPLACE)."""
+    if _libc.renameat2(directory, os.fsencode(old), directory, os.fsencode(new), _RENAME_NOREPLACE):
+        _raise_errno(new)
 
 
 def link_descriptor(fd: int, directory: int, name: str) -> None:

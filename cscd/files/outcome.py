@@ -61,6 +61,8 @@ class Reason(StrEnum):
     NO_IDENTITY = "no_identity", Lasting.STAYS, "no identity given opens it"
     DAMAGED = "damaged", Lasting.STAYS, "encrypted content fails its check; left exactly as it is"
     IO_ERROR = "io_error", Lasting.STAYS, "reading or writing failed"
+    NOT_ENCRYPTED = "not_encrypted", Lasting.FINE, "not encrypted: there is nothing to recover"
+    TARGET_EXISTS = "target_exists", Lasting.STAYS, "there is something of that name where it was to go"
     KEPT_BOTH = "kept_both", Lasting.STAYS, "two programs wrote at once; both versions are kept"
 
 

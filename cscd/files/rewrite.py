@@ -1,4 +1,4 @@
-"""Writing an item's other version: encrypted from plain, or plain from encrypted.
+"""Writing an item's other version: encrypted from plain, plain from encrypted, or the same once more.
 
 Content is cut into segments of whole age chunks. Where a segment lies in both versions follows from
 its number alone, so any number of threads can work on one file, each reading, sealing or opening, and
@@ -126,6 +126,31 @@ class Decryption:
             raise LeftAlone(Reason.DAMAGED, detail=str(error)) from None
         write = _write_around_holes if self._sparse else _write
         write(target, buffers.plain[:opened], number * SEGMENT)
+        return wanted
+
+    def finish(self, target: int) -> None:
+        """Give a file that ends in a hole its size."""
+        if self._sparse:
+            os.ftruncate(target, self.new_size)
+
+
+class Duplication:
+    """From plain content to the same, with its holes: for a copy of a file that is not encrypted."""
+
+    def __init__(self, beginning: bytes, size: int, *, sparse: bool) -> None:
+        """Take a file of `size` bytes; `beginning` as in `Encryption`."""
+        self.new_size = size
+        self._beginning = memoryview(beginning)
+        self._sparse = sparse
+        self.segments = -(-size // SEGMENT)
+
+    def segment(self, number: int, source: int, target: int, buffers: Buffers) -> int:
+        """Copy one segment; see `Rewrite.segment`."""
+        start = number * SEGMENT
+        wanted = min(SEGMENT, self.new_size - start)
+        plain = _read(source, buffers.plain[:wanted], start, self._beginning)
+        write = _write_around_holes if self._sparse else _write
+        write(target, plain, start)
         return wanted
 
     def finish(self, target: int) -> None:

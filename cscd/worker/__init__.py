@@ -21,6 +21,7 @@ A pass, in several processes:
 `directories`   directories from their listing to the last of their items
 `options`       how a pass is done
 `recheck`       the pass itself
+`recovery`      plain copies of a tree in another place, which is no pass
 ==============  ======================================================================================
 
 A worker, which the service has for every user that is logged on:

@@ -139,8 +139,8 @@ def _bash_rest(node: Node) -> str:
 def _bash_value(argument: Argument) -> str:
     if argument.words:
         return f'COMPREPLY=($(compgen -W "{" ".join(argument.words)}" -- "$word"))'
-    if argument.takes in ("FILE", "DIR"):
-        kind = "f" if argument.takes == "FILE" else "d"
+    if argument.takes in ("FILE", "PATH", "DIR"):
+        kind = "d" if argument.takes == "DIR" else "f"
         return f'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -{kind} -- "$word")'
     if argument.takes == "USER":
         return 'COMPREPLY=($(compgen -u -- "$word"))'
@@ -201,7 +201,9 @@ def _zsh_option(option: Argument) -> Iterator[str]:
 def _zsh_value(argument: Argument) -> str:
     if argument.words:
         return f"({' '.join(argument.words)})"
-    return {"FILE": "_files", "DIR": "_files -/", "USER": "_users"}.get(argument.takes or "", " ")
+    return {"FILE": "_files", "PATH": "_files", "DIR": "_files -/", "USER": "_users"}.get(
+        argument.takes or "", " "
+    )
 
 
 def _zsh_text(text: str) -> str:
@@ -244,6 +246,7 @@ def _fish_value(argument: Argument) -> str:
         return f" -x -a '{' '.join(argument.words)}'"
     return {
         "FILE": " -r -F",
+        "PATH": " -r -F",
         "DIR": " -x -a '(__fish_complete_directories)'",
         "USER": " -x -a '(__fish_complete_users)'",
     }.get(argument.takes, " -x")

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
 from cscd.cli.keys import KeysReport, RecoveryReport
-from cscd.cli.report import Report
+from cscd.cli.report import RecoverReport, Report
 from cscd.cli.verdict import EXITS, EncryptReport
 from cscd.client import Code
 from cscd.daemon.status import Status, UserStatus
@@ -81,6 +81,7 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "reasons": reasons,
     "recheck": partial(fields, Report),
     "status": partial(fields, Status),
+    "recover": partial(fields, RecoverReport),
     "inspect": partial(fields, InspectReport),
     "keys show": partial(fields, KeysReport),
     "keys recovery-init": partial(fields, RecoveryReport),

@@ -3,7 +3,7 @@
 import os
 import resource
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,9 @@ import pytest
 from cscd import age
 from cscd.files.goal import Goal
 from cscd.files.outcome import Lasting, Reason
+from cscd.files.restore import Manner
+from cscd.files.tree import Tree
+from cscd.worker.recovery import Recovery, Source
 from cscd.worker.selection import Selection
 from tests.files.stepping import Stepper
 from tests.support import denial, forks, mounts, openers, passes, requires, users
@@ -241,6 +244,28 @@ def kept_both(stage: Stage) -> Reason | None:
         stage.stack.enter_context(openers.holding(stage.item))
 
     return stage.step("settle", interfere)
+
+
+def restore(stage: Stage, manner: Manner) -> Reason | None:
+    """Copy the item beside the tree, and return why that was left alone."""
+    stage.state.mkdir(exist_ok=True)
+    with closing(Tree.open(str(stage.tree))) as tree, closing(Tree.open(str(stage.state))) as target:
+        recovery = Recovery(Source(tree, "item", ""), target, manner, lambda *_: None)
+        (left,) = recovery.run().left
+        return left
+
+
+@scene(Reason.NOT_ENCRYPTED)
+def not_encrypted(stage: Stage) -> Reason | None:
+    """It was asked to copy encrypted items only."""
+    return restore(stage, Manner((), only_encrypted=True))
+
+
+@scene(Reason.TARGET_EXISTS)
+def target_exists(stage: Stage) -> Reason | None:
+    """Something else has its name where the copy was to go."""
+    (stage.state / "item").mkdir(parents=True)
+    return restore(stage, Manner(()))
 
 
 @pytest.mark.parametrize("reason", Reason)
