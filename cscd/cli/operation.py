@@ -25,6 +25,17 @@ AT_ONCE: Final = 8
 """Calls at once: the service grants a user 16, and we have questions besides."""
 _HANDED_OVER_SECONDS: Final = 30.0
 """For the service to take a call over that nobody waits for."""
+_LEAVE_ITEMS: Final = (
+    Code.WRITE_PROTECT,
+    Code.SHARING_VIOLATION,
+    Code.NOT_SUPPORTED,
+    Code.DISK_FULL,
+    Code.IO_DEVICE,
+    Code.DECRYPTION_FAILED,
+)
+"""Codes of calls that left items."""
+_NAMED_SECONDS: Final = 2.0
+"""For the service to name the items that were left: it hears of them apart from the end of the pass."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -100,7 +111,7 @@ class Operation:
             else:
                 code = await self._cache.encrypt_user(whose.uid, self._goal, self._flags)
             seconds = time.monotonic() - began
-        status = await self._look()
+        status = await self._look_after(whose.uid, code)
         return Came(whose.uid, whose.name, code, seconds, self._goal, self._flags, status, whose.own)
 
     async def _all_done(self, whose: Sequence[Whose], calls: Sequence["asyncio.Task[Came]"]) -> None:
@@ -151,6 +162,17 @@ class Operation:
         except (ServiceError, ValidationError):  # what matters of that, the calls say, too
             return None
 
+    async def _look_after(self, uid: int, code: Code) -> Status | None:
+        """Return what the service says afterwards; where items were left, as soon as it names them."""
+        end = time.monotonic() + _NAMED_SECONDS
+        while True:
+            status = await self._look()
+            user = next((user for user in status.users if user.uid == uid), None) if status else None
+            named = user is None or user.pending or user.failed
+            if named or code not in _LEAVE_ITEMS or time.monotonic() >= end:
+                return status
+            await asyncio.sleep(EVERY / 10)
+
     # -- stopping --------------------------------------------------------------------------------
 
     async def _stop(self, whose: Sequence[Whose]) -> None:
@@ -162,8 +184,12 @@ class Operation:
             return
         # Other users' operations, or a dialog that nobody has answered: the service cancels what a caller
         # waited for who leaves.
+        if self._terminal.interactive:
+            self._terminal.draw("\n")
         raise CancelledError(
-            "cancelled; what was done stays, and nothing was rolled back. Repeat the command to finish"
+            "cancelled before anything was changed"
+            if own
+            else "cancelled; what was done stays, and nothing was rolled back. Repeat the command to finish"
         )
 
     @contextmanager

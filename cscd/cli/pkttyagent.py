@@ -35,8 +35,9 @@ class Pkttyagent:
         """Start it, and wait until polkit knows it."""
         self._settings = _settings()
         ready, theirs = os.pipe()
-        # --fallback: an agent of the desktop's that is there already is not replaced.
-        command = [PROGRAM, "--process", str(os.getpid()), "--notify-fd", str(theirs), "--fallback"]
+        # Not --fallback: the desktop's agent would be asked instead, and for a process that is in no session
+        # of logind's polkit asks no agent at all.
+        command = [PROGRAM, "--process", str(os.getpid()), "--notify-fd", str(theirs)]
         try:
             self._process = subprocess.Popen(command, pass_fds=(theirs,))  # noqa: S603 - none of it is given
         except OSError as error:

@@ -115,6 +115,8 @@ class UnderWay:
         verb = "stopping" if self.stopping else self._verb
         if not reached.passes:
             return fitted(f"{verb}: waiting for its turn", columns or UNLIMITED)
+        if not reached.found:
+            return fitted(f"{verb}: looking for files", columns or UNLIMITED)
         parts = dict(self._parts(reached))
         if not columns:
             return f"{verb}: {', '.join(parts.values())}"

@@ -53,6 +53,8 @@ _ADVICE: Final = MappingProxyType(
     }
 )
 """What to do, where there is one thing to say for a code."""
+_BY_ITSELF: Final = (Code.SHARING_VIOLATION, Code.DISK_FULL, Code.NO_SYSTEM_RESOURCES)
+"""Codes of what the service tries again, as long as the user is logged on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,10 @@ class Words:
         if came.code is Code.ACCESS_DENIED and (not came.changed or not came.own):
             return self._refusal()
         advice = _ADVICE.get(came.code, "see: cscd logs")
+        if came.status and came.user is None and came.code in _BY_ITSELF and came.own:
+            advice = (
+                "you are not logged on: the service tries again at your next logon; cscd logs names files"
+            )
         return f"{advice[0].upper()}{advice[1:]}."
 
     def _refusal(self) -> str:
@@ -140,9 +146,10 @@ class Words:
         if policy not in ("user-controlled", came.goal.value):
             return f"Nothing was changed: the policy is {policy} (encryption.policy in the configuration)."
         if Flag.INTERACTIVE in came.flags:
+            console = "" if Flag.CONSOLE in came.flags else "; on a terminal, --console does"
             return (
                 "Nothing was changed: this takes an administrator's password, and it was wrong, or not given,"
-                " or nothing was there to ask for it; on a terminal, --console does."
+                f" or nothing was there to ask for it{console}."
             )
         return (
             "Nothing was changed: this takes an administrator. Repeat it with --interactive on a desktop,"
@@ -156,7 +163,7 @@ class Words:
 
 def _converted(done: LastPass) -> str:
     volume = f", {quantities.size(done.converted_bytes)}" if done.converted_bytes else ""
-    before = f"; {done.right:,} were before" if done.right else ""
+    before = f"; {done.right:,} {'was' if done.right == 1 else 'were'} before" if done.right else ""
     took = quantities.seconds(done.seconds)
     return f"{quantities.items(done.converted)} {done.goal}{volume}, in {took}{before}."
 

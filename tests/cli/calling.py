@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cscd.daemon.calls import Caller, ItemSink
 from cscd.daemon.codes import Code
@@ -27,7 +28,7 @@ class Working(Core):
     holds: bool = True
     code: Code = Code.SUCCESS
     """What comes of calls."""
-    after: dict[str, object] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
     """What is said of users afterwards."""
     policy: str = "user-controlled"
     under_way: dict[int, list[Call]] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class Working(Core):
     def _user(self, uid: int) -> UserStatus:
         calls = self.under_way.get(uid, [])
         if not calls:
-            return statuses.user(f"user{uid}", uid, **self.after)
+            return statuses.user(**{"name": f"user{uid}", "uid": uid, **self.after})
         callers = [call.caller for call in calls]
         now, goal = time.time(), calls[0].goal
         operation = OperationStatus(

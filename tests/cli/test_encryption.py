@@ -103,7 +103,7 @@ def test_what_was_left_is_named(shell: Shell, core: Working) -> None:
 @pytest.mark.parametrize("code", Code)
 def test_every_code_has_its_exit_code(shell: Shell, core: Working, code: Code) -> None:
     """And is named, in what is printed for people and for programs."""
-    core.code = code
+    core.code, core.after = code, LEFT
     done = shell.run("encrypt", "--json")
     assert done.code == EXITS[code] == done.json["exit_code"]
     (call,) = done.json["calls"]
@@ -141,6 +141,13 @@ def test_a_refusal_says_who_could(
     assert done.code == ExitCode.PERMISSION
     assert "Nothing was changed" in done.text
     assert advice in done.text
+
+
+@pytest.mark.usefixtures("server")
+def test_who_is_not_logged_on_is_told_when_the_rest_follows(shell: Shell, core: Working) -> None:
+    """The service does not stay with users who are not there."""
+    core.code, core.after = Code.SHARING_VIOLATION, {"uid": UID + 1}
+    assert "the service tries again at your next logon" in shell.run("encrypt").text
 
 
 # -- other users -------------------------------------------------------------------------------------------
