@@ -5,15 +5,17 @@ here, a system bus, logind, PAM and a journal of its own, and no network. What i
 image file that nobody else sees.
 
 Nothing of it outlives the test run, even one that is killed: mounts lie in a mount namespace and processes
-in a PID namespace that end with the process that made them, the image is deleted once it is mounted, and
-its loop device frees itself. Only the empty control group of a killed run stays.
+in a PID namespace that end with the process that made them, the image is deleted once it is mounted, and its
+loop device frees itself. The empty directory and control group of a killed run are removed by the next one.
 
 Where the kernel's controllers are bound to version 1 of control groups, MemoryHigh= and TasksMax= have no
 effect inside.
 """
 
+import fcntl
 import os
 import select
+import shutil
 import subprocess
 import tempfile
 import uuid
@@ -67,8 +69,13 @@ exit $?
 # A control group can be removed once it is empty, from the innermost outwards.
 CLEAN_UP = """
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-find "/sys/fs/cgroup/$control_group" -depth -type d -exec rmdir {} ";"
+if [ -d "/sys/fs/cgroup/$control_group" ]; then
+    find "/sys/fs/cgroup/$control_group" -depth -type d -exec rmdir {} ";"
+fi
 """
+
+PREFIX = "cscd-machine-"
+"""Of the names of machines, their directories and control groups."""
 
 
 @contextmanager
@@ -80,8 +87,9 @@ def booted() -> Iterator[Machine]:
     requires.filesystem("overlay")
     requires.filesystem("cgroup2")
     requires.device("/dev/loop-control")
-    name = f"cscd-{uuid.uuid4().hex[:12]}"
-    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=LARGE) as directory:
+    sweep()
+    name = f"{PREFIX}{uuid.uuid4().hex[:8]}"
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=LARGE) as directory, _locked(Path(directory)):
         place = Path(directory)
         mounts.make_image(mounts.EXT4, place / "image", size=SIZE)
         (place / "machine").mkdir()
@@ -91,14 +99,14 @@ def booted() -> Iterator[Machine]:
             "directory": str(place / "machine"),
             "name": name,
             "machine_id": uuid.uuid4().hex,
-            "control_group": f"{_own_control_group()}/{name}",
+            "control_group": _control_group(name),
         }
         with (place / "console").open("wb") as output, _started(variables, output) as process:
             try:
                 yield _ready(name, process, place / "console")
             finally:
                 _end(process)
-                subprocess.run(["unshare", "--mount", "sh", "-c", CLEAN_UP], env=variables, check=True)
+                _remove_control_group(name)
 
 
 def _started(variables: dict[str, str], output: BinaryIO) -> "subprocess.Popen[bytes]":
@@ -114,11 +122,33 @@ def _started(variables: dict[str, str], output: BinaryIO) -> "subprocess.Popen[b
     )
 
 
-def _own_control_group() -> str:
-    """Return the path of the control group, version 2, that we are in; without a slash at its end."""
+def sweep() -> None:
+    """Remove what killed runs have left."""
+    for place in Path(LARGE).glob(f"{PREFIX}*"):
+        with suppress(OSError), (place / "lock").open("rb") as lock:  # not there yet, or not ours to open
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # its run is at work as long as it is locked
+            _remove_control_group(place.name.rpartition("-")[0])
+            shutil.rmtree(place)
+
+
+@contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    """Have a directory count as in use."""
+    with (place / "lock").open("xb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_control_group(name: str) -> None:
+    variables = {**os.environ, "control_group": _control_group(name)}
+    subprocess.run(["unshare", "--mount", "sh", "-c", CLEAN_UP], env=variables, check=True)
+
+
+def _control_group(name: str) -> str:
+    """Return the path of a machine's control group, version 2, which lies in the one that we are in."""
     lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
     own = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
-    return own.rstrip("/")
+    return f"{own.rstrip('/')}/{name}"
 
 
 def _ready(name: str, process: "subprocess.Popen[bytes]", console: Path) -> Machine:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import mounts
+from tests.support import container, mounts
 from tests.support.machine import Machine
 from tests.support.waiting import wait_until
 
@@ -58,7 +58,7 @@ def test_the_journal_has_what_is_logged_there(machine: Machine) -> None:
 
 
 def test_nothing_of_it_outlives_a_run_that_is_killed() -> None:
-    """Neither a process nor a mount nor a loop device nor a file in the image."""
+    """Neither a process nor a mount nor a loop device; and the next run removes the directory."""
     program = (
         "from tests.support import container\n"
         "with container.booted() as machine:\n"
@@ -78,3 +78,5 @@ def test_nothing_of_it_outlives_a_run_that_is_killed() -> None:
     os.close(first)
     assert name not in Path("/proc/mounts").read_text(encoding="utf-8")
     wait_until(lambda: name not in mounts.run("losetup", "--list"), "its loop device is free")
+    container.sweep()
+    assert not list(Path(container.LARGE).glob(f"{name}*"))
