@@ -16,6 +16,7 @@ A pass, in several processes:
 `converter`     one converter process
 `crew`          all converter processes of a pass
 `pending`       items to come back to, and when
+`silence`       keeping watchdog quiet
 `closing`       hearing that somebody closed a file
 `tally`         what has been done so far, counted
 `directories`   directories from their listing to the last of their items

@@ -6,7 +6,6 @@ directory is given to it by our descriptor.
 """
 
 import contextlib
-import logging
 import os
 from collections import deque
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from watchdog.observers.api import ObservedWatch
 
 from cscd.files.outcome import LeftAlone
 from cscd.files.tree import Tree
+from cscd.worker.silence import silence_watchdog
 
 #: Directories watched at once; items in others are retried by time alone.
 _MOST: Final = 32
@@ -39,8 +39,7 @@ class ClosingFiles:
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def __enter__(self) -> Self:
-        # What it has to say (a watch ended while it was being read) is nothing that a user could act upon.
-        logging.getLogger("watchdog").addHandler(logging.NullHandler())
+        silence_watchdog()
         self._observer.start()
         return self
 

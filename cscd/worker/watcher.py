@@ -7,7 +7,6 @@ the resident makes another one.
 
 import contextlib
 import gc
-import logging
 import os
 import pickle
 import signal
@@ -23,6 +22,7 @@ from cscd.worker import kernel
 from cscd.worker.lookout import LONGEST, Lookout
 from cscd.worker.noticed import Degraded, Noticed
 from cscd.worker.selection import Selection
+from cscd.worker.silence import silence_watchdog
 
 #: Files awaited at most; readers of others are not heard.
 _MOST_AWAITED: Final = 1024
@@ -150,6 +150,6 @@ def _quiet() -> None:
     gc.freeze()
     threading.stack_size(_STACK)
     # watchdog logs an overflow, which is told anyway, and warns when a directory is watched once more.
-    logging.getLogger("watchdog").addHandler(logging.NullHandler())
+    silence_watchdog()
     # By category alone: a pattern of its text would be compiled here, which costs more memory than the watch.
     warnings.simplefilter("ignore", RuntimeWarning)

@@ -194,4 +194,6 @@ def _users_of(point: Path) -> str:
     if shutil.which("fuser") is None:
         return ""
     done = subprocess.run(["fuser", "-vm", point], capture_output=True, text=True, check=False)
-    return " ".join((done.stderr + done.stdout).split())
+    # The process that began this machine may be nobody's to look at, and fuser says so for each descriptor.
+    told = [line for line in done.stderr.splitlines() if not line.startswith("Cannot stat")]
+    return " ".join(" ".join([*told, done.stdout]).split())
