@@ -29,7 +29,7 @@ SPAWNED_WITHIN: Final = 10.0
 """Seconds until a worker is forked, those included in which the fork server is started again."""
 _WARM_WITHIN: Final = 60.0
 """Seconds until the fork server is ready; it takes less than one, but a machine that boots has much to do."""
-_ENDS_WITHIN: Final = 2.0
+_ENDS_WITHIN: Final = 1.0
 """Seconds that the fork server has to end in."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0

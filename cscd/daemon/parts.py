@@ -24,6 +24,7 @@ def for_machine(environment: Mapping[str, str]) -> Parts:
     return Parts(
         where,
         Accounts(),
+        Accounts(),
         lambda settings, log: ServiceKeys(
             UserKeys(where.keys, _machine_key(where, settings, log, credentials)), log
         ),
@@ -37,6 +38,7 @@ def for_user(environment: Mapping[str, str]) -> Parts:
     directory = StateDirectory.make(default_path(environment))
     return Parts(
         places.of_user(directory.path, environment),
+        Accounts(),
         Accounts(),
         lambda _settings, log: OwnKeys(directory, log),
         lambda _settings, log, accounts, listener: OwnSession(log, accounts, listener),

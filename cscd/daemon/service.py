@@ -85,6 +85,9 @@ class Parts:
 
     places: Places
     accounts: Accounts
+    callers: Accounts
+    """The same users, for whoever calls: with a slow user database, strangers who call take no place of those
+    who log on."""
     keyring: Callable[[Settings, Log], Keyring]
     logons: Callable[[Settings, Log, Accounts, LogonListener], Logons]
     on_bus: bool
@@ -142,7 +145,7 @@ class Service:
         self._users = Users(shared)
         self._users.judge()
         self._logons = self._parts.logons(self._settings, self._log, self._parts.accounts, self._users)
-        self._encryption = Encryption(shared, self._users, self._parts.accounts, self._disk, self._status)
+        self._encryption = Encryption(shared, self._users, self._parts.callers, self._disk, self._status)
         await self._listen(stack)
         if self._parts.on_bus:
             self._go_on_bus(stack)
@@ -184,7 +187,7 @@ class Service:
 
     def _go_on_bus(self, stack: AsyncExitStack) -> None:
         """Take calls from the system bus, whenever there is one."""
-        bus = Bus(self._settings.encryption, self._log, self._parts.accounts, self._encryption)
+        bus = Bus(self._settings.encryption, self._log, self._parts.callers, self._encryption)
         self._encryption.authority = bus.authority
         self._shared.cache.on_change(
             lambda was, was_partial, now, now_partial: bus.encryption_changed(
@@ -199,7 +202,7 @@ class Service:
         answers = ServiceAnswers(
             self._status,
             self._shared.keyring,
-            self._parts.accounts,
+            self._parts.callers,
             lambda: self._shared.cache.recovery,
         )
         control = Control(self._parts.places.control, answers, limited=self._turned_away, failed=self._failed)

@@ -16,7 +16,7 @@ from cscd.daemon.timers import Timers
 from cscd.daemon.user import User
 from cscd.events.service import InternalError
 
-STOP_WITHIN: Final = 4.0
+STOP_WITHIN: Final = 3.0
 """Seconds for all workers to stop after the chunk at hand and end; then they are killed, which costs no item
 anything."""
 

@@ -184,6 +184,7 @@ def _parts(environment: dict[str, str], directory: Path) -> Parts:
     return replace(
         parts.for_machine(environment),
         accounts=_Known(),
+        callers=_Known(),
         logons=lambda settings, log, accounts, listener: Sessions(
             settings.sessions, log, accounts, listener, runtime_directory=f"{directory}/systemd"
         ),
