@@ -6,12 +6,14 @@ pkttyagent(1). It is registered for the process that calls the service and for n
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import termios
 from types import TracebackType
 from typing import Any, Final, Self
 
 from cscd.cli.terminal import Terminal
+from cscd.worker.kernel import die_with_parent
 
 PROGRAM: Final = "pkttyagent"
 _TERMINAL: Final = "/dev/tty"
@@ -39,7 +41,11 @@ class Pkttyagent:
         # of logind's polkit asks no agent at all.
         command = [PROGRAM, "--process", str(os.getpid()), "--notify-fd", str(theirs)]
         try:
-            self._process = subprocess.Popen(command, pass_fds=(theirs,))  # noqa: S603 - none of it is given
+            self._process = subprocess.Popen(  # noqa: S603 - none of it is given
+                command,
+                pass_fds=(theirs,),
+                preexec_fn=_end_with_us,  # noqa: PLW1509 - there is no other thread yet
+            )
         except OSError as error:
             self._terminal.say(
                 f"no password can be asked for: {PROGRAM} of polkit: {os.strerror(error.errno or 0)}"
@@ -69,6 +75,11 @@ class Pkttyagent:
                 self._process.kill()
                 self._process.wait()
         _restore(self._settings)
+
+
+def _end_with_us() -> None:
+    """Have the agent end also if we are killed: it would go on to ask at the terminal."""
+    die_with_parent(signal.SIGTERM)
 
 
 def _settings() -> list[Any] | None:
