@@ -29,6 +29,8 @@ class Connection:
         """Take what `opened` has made."""
         self._bus = bus
         self.expectations = expectations
+        # Shared by all who wait for the end: one of them who is cancelled would cancel the library's future.
+        self._end = asyncio.create_task(_end(bus))
 
     @classmethod
     async def opened(cls, address: str | None, expectations: Expectations) -> "Connection":
@@ -103,11 +105,7 @@ class Connection:
 
     async def ended(self) -> str:
         """Wait until the connection has ended, and say why."""
-        try:
-            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the library's omission
-        except Exception as error:  # noqa: BLE001 - whatever cannot be read ends it, too
-            return f"the connection ended: {_said(error)}"
-        return "the connection ended"
+        return await asyncio.shield(self._end)
 
     async def close(self) -> None:
         """End it."""
@@ -116,6 +114,14 @@ class Connection:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_GOODBYE):
                 await self.ended()
+
+
+async def _end(bus: GatedBus) -> str:
+    try:
+        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the library's omission
+    except Exception as error:  # noqa: BLE001 - whatever cannot be read ends it, too
+        return f"the connection ended: {_said(error)}"
+    return "the connection ended"
 
 
 def _looked_at(sent: "asyncio.Future[None]") -> None:

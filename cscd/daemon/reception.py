@@ -11,8 +11,8 @@ Everybody on the machine may call, also to do harm:
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from dbus_fast import ErrorType, Message, MessageFlag
 
@@ -33,8 +33,9 @@ _SHUN_SECONDS: Final = 1.0
 """For which a user is not heard who used up those, too."""
 _GRACE: Final = 1.0
 """Seconds that calls have to come to their end when the service stops; the core has told them by then."""
-_MOST_STRANGERS: Final = 32
-"""Calls of one connection that wait until the bus has said whose it is."""
+_MOST_STRANGERS: Final = 128
+"""Calls of one connection that wait until the bus has said whose it is: as many as a system bus lets it have
+unanswered (dbus-daemon(1), max_replies_per_connection)."""
 
 SIGNATURES: Final = frozenset(
     {
@@ -80,6 +81,8 @@ class Reception:
         """What is under way, by the unique name of the caller."""
         self._unawaited: set[asyncio.Task[None]] = set()
         """Of those, the calls whose callers do not wait."""
+        self._unmet: dict[str, list[tuple[Message, bool]]] = {}
+        """The first calls of connections, until the bus has said whose they are; whether each was cut."""
         self._shunned: dict[int, float] = {}
         """By uid, until when."""
         self._closing = False
@@ -89,7 +92,7 @@ class Reception:
         """Whether nothing of a sender is to be heard now."""
         caller = self._peers.known(sender)
         if caller is None:
-            return len(self._tasks.get(sender, ())) >= _MOST_STRANGERS
+            return len(self._unmet.get(sender, ())) >= _MOST_STRANGERS
         until = self._shunned.get(caller.uid)
         return until is not None and until > self._now()
 
@@ -99,12 +102,15 @@ class Reception:
         self._connection.expectations.cut.discard((call.sender, call.serial))
         if self._closing:  # the bus tells the caller, in a moment
             return
-        task = asyncio.create_task(self._serve(call, cut=cut))
-        tasks = self._tasks.setdefault(call.sender, set())
-        tasks.add(task)
-        if call.flags & MessageFlag.NO_REPLY_EXPECTED:
-            self._unawaited.add(task)
-        task.add_done_callback(lambda _: self._ended(call.sender, task))
+        sender = call.sender or ""
+        caller = self._peers.known(sender)
+        if sender in self._unmet:
+            self._unmet[sender].append((call, cut))
+        elif caller:
+            self._begin(call, caller, cut=cut)
+        else:
+            self._unmet[sender] = [(call, cut)]
+            self._start(sender, self._meet(sender))
 
     def left(self, sender: str) -> None:
         """Cancel what a caller waited for who has left."""
@@ -129,12 +135,30 @@ class Reception:
         if not tasks:
             del self._tasks[sender]
 
+    def _start(self, sender: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.setdefault(sender, set()).add(task)
+        task.add_done_callback(lambda _: self._ended(sender, task))
+        return task
+
+    async def _meet(self, sender: str) -> None:
+        """Find out who sent the first calls of a connection, and have them carried out in their order."""
+        caller = None
+        try:
+            caller = await self._peers.find(sender)
+        finally:
+            for call, cut in self._unmet.pop(sender):
+                if caller:
+                    self._begin(call, caller, cut=cut)
+
     # -- one call -------------------------------------------------------------------------------------------
 
-    async def _serve(self, call: Message, *, cut: bool) -> None:
-        caller = await self._peers.find(call.sender)
-        if caller is None:
-            return
+    def _begin(self, call: Message, caller: Caller, *, cut: bool) -> None:
+        task = self._start(caller.bus_name, self._serve(call, caller, cut=cut))
+        if call.flags & MessageFlag.NO_REPLY_EXPECTED:
+            self._unawaited.add(task)
+
+    async def _serve(self, call: Message, caller: Caller, *, cut: bool) -> None:
         seat = self._allowance.admit(caller.uid, self._now())
         if not isinstance(seat, Seat):
             self._turn_away(call, caller, seat)

@@ -15,8 +15,8 @@ from tests.support.users import User, become
 
 _SERIAL_AT = 8
 """Where the serial is in a message (D-Bus specification, "Message Format")."""
-_BLOCK = 256
-"""Messages that are written at once."""
+_BLOCK = 64 << 10
+"""Bytes that are written at once, or one message if it is longer."""
 
 
 class Raw:
@@ -41,14 +41,15 @@ class Raw:
 
     def flood(self, data: bytes, seconds: float) -> int:
         """Write a message again and again for so long; return how often."""
-        block = bytearray(data * _BLOCK)
+        times = max(1, _BLOCK // len(data))
+        block = bytearray(data * times)
         end, sent = time.monotonic() + seconds, 0
         while time.monotonic() < end:
-            for number in range(_BLOCK):
+            for number in range(times):
                 self._serial += 1
                 struct.pack_into("<I", block, number * len(data) + _SERIAL_AT, self._serial & 0x7FFF_FFFF)
             self.socket.sendall(block)
-            sent += _BLOCK
+            sent += times
             with suppress(BlockingIOError):  # thrown away, so that the bus need not keep it
                 self.socket.recv(1 << 20, socket.MSG_DONTWAIT)
         return sent

@@ -1,6 +1,7 @@
 """Calls as they come: who asks too much is turned away, and nobody else notices."""
 
 import asyncio
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,8 +29,10 @@ PEER = "org.freedesktop.DBus.Peer"
 SECONDS = 3.0
 """For which a flood lasts."""
 ANSWERED = 0.5
-"""Seconds until an answer, on average, while others flood the bus."""
-LATE = 0.5
+"""Seconds until an answer, at the median, while others flood the bus."""
+ANSWERED_BEHIND_GIANTS = 3.0
+"""The same, behind the 127 MiB that the bus lets others have waiting for us (max_outgoing_bytes)."""
+LATE = 1.5
 """Seconds by which the loop may be late on a machine that does other things, too."""
 
 
@@ -52,18 +55,17 @@ class Measured:
     """What somebody else noticed of a flood, in seconds."""
 
     ours: float
-    """Until the service answered, on average."""
+    """Until the service answered, at the median."""
     its: float
     """Until the bus itself did."""
     timed: Timed
 
-    @property
-    def bearable(self) -> bool:
-        """Whether the service answered, if not at once, then as fast as a bus in such a state allows.
+    def bearable(self, answered: float = ANSWERED) -> bool:
+        """Whether the service answered in time, or as fast as a bus in such a state allows.
 
         A call goes through the bus twice as often as a question to the bus itself.
         """
-        return self.timed.latest < LATE and self.ours < ANSWERED + 4 * self.its
+        return self.timed.latest < LATE and self.ours < answered + 4 * self.its
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def measured(server: Served, caller: Client) -> Measured:
             caller.value("GetId", destination=bus, path="/", interface=bus)
             its.append(time.monotonic() - begun)
             time.sleep(0.02)  # less than is granted
-    return Measured(sum(ours) / len(ours), sum(its) / len(its), timed)
+    return Measured(statistics.median(ours), statistics.median(its), timed)
 
 
 def encrypt(*, answered: bool) -> bytes:
@@ -137,7 +139,7 @@ def test_a_flood_keeps_nobody_from_an_answer(server: Served, caller: Client, dat
     """Three programs of two users do their worst; another user is answered, and the loop stays on time."""
     with flooded(server, data, DAEMON, BIN, DAEMON):
         found = measured(server, caller)
-    assert found.bearable, found
+    assert found.bearable(ANSWERED_BEHIND_GIANTS if len(data) > 1 << 20 else ANSWERED), found
     # What reached the core is what is granted to two users.
     granted = 2 * (CALLS.burst + CALLS.rate * (found.timed.seconds + 10))
     assert len(server.core.calls) <= granted
@@ -154,7 +156,7 @@ def test_giant_signals_keep_nobody_from_an_answer(server: Served, caller: Client
 
     with running(DAEMON, flood):
         found = measured(server, caller)
-    assert found.bearable, found
+    assert found.bearable(ANSWERED_BEHIND_GIANTS), found
 
 
 def test_too_many_calls_are_refused_and_then_not_heard(server: Served) -> None:
@@ -169,6 +171,7 @@ def test_too_many_calls_are_refused_and_then_not_heard(server: Served) -> None:
         return (reply.error_name or "").rsplit(".", 1)[-1]
 
     with client(server.bus.address) as caller:
+        assert caller.run(ask(caller)) == ""
 
         async def flood() -> list[str]:
             return await asyncio.gather(*(ask(caller) for _ in range(64)))
@@ -196,6 +199,20 @@ def test_one_user_has_so_many_calls_at_once(server: Served) -> None:
             server.call(call.let_go.set)
         assert second.finish(again).body == [Code.SUCCESS]
     assert server.events("caller_limited")[0]["reason"] == "calls_at_once"
+
+
+def test_first_calls_keep_their_order(server: Served) -> None:
+    """Also those that come when the bus is just saying whose they are."""
+    for _ in range(20):
+        del server.core.calls[:]
+        with client(server.bus.address) as caller:
+
+            async def burst(caller: Client = caller) -> None:
+                calls = (caller.called(message("Encrypt", "bu", ENCRYPT, bits)) for bits in range(12))
+                await asyncio.gather(*calls)
+
+            caller.run(burst())
+        assert [call.bits for call in server.core.calls] == list(range(12))
 
 
 def test_many_who_come_call_and_vanish(server: Served, caller: Client) -> None:
