@@ -5,6 +5,8 @@ Each module only uses those before it. Who is logged on:
 ===================  ==================================================================================
 `account`            an account, and finding it in the user database
 `session`            a session, and what a source of logons is
+`frame`              a message on the bus as bytes
+`gate`               the socket to the bus, which lets in what is expected
 `logind`             the source: logind on the system bus
 `runtime_directory`  the source: logind's files
 `rules`              whether a session counts
@@ -50,8 +52,6 @@ The message bus, against a protocol of the core:
 
 ===================  ==================================================================================
 `calls`              what the bus and the core say to each other: callers, sinks, the core itself
-`frame`              a message on the bus as bytes
-`gate`               the socket to the bus, which lets in what is expected
 `connection`         one connection to the bus
 `peer`               who calls
 `interface`          what is on the bus, as data

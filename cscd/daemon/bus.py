@@ -114,7 +114,7 @@ class Bus:
 
     async def _serve(self) -> None:
         """Serve until the connection ends. Raises `BusError`."""
-        expectations = Expectations(SIGNATURES, signals=False)
+        expectations = Expectations(SIGNATURES)
         connection = await Connection.opened(self._address, expectations)
         methods = Methods(connection, self._encryption, self._patience, self._log)
         line = _Line(connection, methods, self)

@@ -52,8 +52,10 @@ class Expectations:
     """Of the bodies that others than the bus may send."""
     refuses: Callable[[str], bool] = _nobody
     """Whether nothing of this sender is wanted now; asked for every message, so it has to be fast."""
-    signals: bool = True
-    """Whether signals of others than the bus are of any interest."""
+    hears: Callable[[str], bool] = _nobody
+    """Whether signals of this sender, which is not the bus, are of any interest."""
+    longest: int = LONGEST_BODY
+    """Bytes of a body that others than the bus may send."""
     cut: set[tuple[str, int]] = field(default_factory=set)
     """Calls that came in without their body: sender and serial. Whoever handles one takes it out."""
 
@@ -125,7 +127,7 @@ class Gate:
             return False
         if kind not in (frame.CALL, frame.RETURN, frame.ERROR, frame.SIGNAL):
             return True  # "unknown types must be ignored"; the library ends the connection instead
-        if kind == frame.SIGNAL and not self._expected.signals:
+        if kind == frame.SIGNAL and not self._expected.hears(header.sender):
             return True
         return kind == frame.CALL and self._expected.refuses(header.sender)
 
@@ -134,7 +136,7 @@ class Gate:
             return True
         if header.sender == BUS:
             return body <= LONGEST_OF_BUS
-        return body <= LONGEST_BODY and header.signature in self._expected.signatures
+        return body <= self._expected.longest and header.signature in self._expected.signatures
 
     def _cut(self, header: frame.Header, size: frame.Lengths) -> bytearray:
         if size.kind == frame.CALL:

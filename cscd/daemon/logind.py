@@ -13,9 +13,10 @@ import asyncio
 import re
 from typing import Any, Final
 
-from dbus_fast import BusType, Message, MessageType, Variant
+from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
+from cscd.daemon.gate import Expectations, GatedBus
 from cscd.daemon.session import (
     MOST_SESSIONS,
     Session,
@@ -79,6 +80,16 @@ _GONE: Final = frozenset(
 """How logind says that there is no such session, in its versions."""
 
 
+_SIGNATURES: Final = frozenset({"so", "b", "sa{sv}as", "a(susso)", "a{sv}", "s"})
+"""Of what logind and systemd send, and of the text of their errors."""
+_LONGEST_BODY: Final = 4 << 20
+"""Bytes; a session takes about a hundred in the list of all."""
+
+
+def _everybody(_sender: str) -> bool:
+    return True
+
+
 class LogindSource:
     """Sessions as logind tells them."""
 
@@ -95,8 +106,11 @@ class LogindSource:
         Raises:
             SourceLostError: there is no bus, no logind on it, or no sense in its answers.
         """
-        bus = await self._connected()
-        watch = asyncio.create_task(_Watch(bus, listener, self._longest).run())
+        expected = Expectations(_SIGNATURES, refuses=_everybody, longest=_LONGEST_BODY)
+        bus = await self._connected(expected)
+        inner = _Watch(bus, listener, self._longest)
+        expected.hears = inner.hears
+        watch = asyncio.create_task(inner.run())
         end = asyncio.create_task(_closed(bus))
         try:
             await asyncio.wait((watch, end), return_when=asyncio.FIRST_COMPLETED)
@@ -111,10 +125,10 @@ class LogindSource:
             end.cancel()
             await asyncio.gather(end, return_exceptions=True)
 
-    async def _connected(self) -> MessageBus:
+    async def _connected(self, expected: Expectations) -> MessageBus:
         try:
             async with asyncio.timeout(self._longest):
-                return await MessageBus(self._address, BusType.SYSTEM).connect()
+                return await GatedBus(self._address, expected).connect()
         except Exception as error:  # of no base in common: address, socket, handshake
             raise SourceLostError(f"no connection to the system bus: {_said(error)}") from error
 
@@ -146,6 +160,10 @@ class _Watch:
         self._relist: str | None = ""
         self._woken = asyncio.Event()
         self._woken.set()
+
+    def hears(self, sender: str) -> bool:
+        """Whether what this sender signals counts: anybody may send us signals, of any size."""
+        return sender in self._owners.values()
 
     async def run(self) -> None:
         """Subscribe, list, and read what is marked, until something fails."""

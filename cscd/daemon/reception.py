@@ -114,6 +114,7 @@ class Reception:
 
     def left(self, sender: str) -> None:
         """Cancel what a caller waited for who has left."""
+        self._unmet.pop(sender, None)
         for task in tuple(self._tasks.get(sender, ())):
             if task not in self._unawaited:
                 task.cancel()
@@ -147,7 +148,7 @@ class Reception:
         try:
             caller = await self._peers.find(sender)
         finally:
-            for call, cut in self._unmet.pop(sender):
+            for call, cut in self._unmet.pop(sender, ()):
                 if caller:
                     self._begin(call, caller, cut=cut)
 

@@ -79,9 +79,12 @@ def test_who_is_refused_stays_outside() -> None:
 def test_signals_of_strangers_stay_outside() -> None:
     """Those of the bus come in, with any body."""
     told = Message.new_signal(PATH, CACHE, "Told", "av", [[Variant("s", "x")]])
-    assert gate(signals=False).feed(from_bus(told) + GOOD) == GOOD
+    assert gate().feed(from_bus(told) + GOOD) == GOOD
     from_it = from_bus(told, BUS)
-    assert gate(signals=False).feed(from_it) == from_it
+    assert gate().feed(from_it) == from_it
+    known = from_bus(Message.new_signal(PATH, CACHE, "Told", "s", ["x"]))
+    assert gate(hears=lambda sender: sender == ":1.42").feed(known) == known
+    assert gate(hears=lambda sender: sender == ":1.43").feed(known) == b""
 
 
 @pytest.mark.parametrize("kind", [0, 5, 255])

@@ -12,6 +12,7 @@ from dbus_fast.aio import MessageBus
 from cscd.daemon.logind import LogindSource
 from cscd.daemon.session import Session, SourceLostError
 from tests.daemon.bus import PATH, Bus, FakeSession, Logind, leave, logind, path_of, properties, until
+from tests.daemon.hostile import Raw, marshalled
 from tests.support import requires
 
 
@@ -383,5 +384,34 @@ def test_garbage_from_the_bus_loses_the_source(tmp_path: Path) -> None:
         async with await asyncio.start_unix_server(talk, path):
             with pytest.raises(SourceLostError):
                 await LogindSource(f"unix:path={path}", longest_call=2).watch(Heard())
+
+    asyncio.run(check())
+
+
+def test_a_giant_signal_of_a_stranger_holds_nothing_up(bus: Bus) -> None:
+    """Anybody may send us one; it is not read, and what logind tells after it is."""
+
+    async def names(connection: MessageBus) -> set[str]:
+        name = "org.freedesktop.DBus"
+        reply = await connection.call(Message(name, "/", name, "ListNames"))
+        return {each for each in reply.body[0] if each.startswith(":")}
+
+    async def check() -> None:
+        async with logind(bus) as fake:
+            before = await names(fake.bus)
+            async with watching(bus) as (heard, _task):
+                (ours,) = await names(fake.bus) - before
+                told = Message.new_signal(PATH, "org.example", "Told", "av", [[Variant("y", 1)] * (4 << 20)])
+                told.destination = ours
+                data = marshalled(told)
+                stranger = await asyncio.to_thread(Raw, bus.address)
+                loop = asyncio.get_running_loop()
+                await asyncio.to_thread(stranger.send, data)
+                begun = loop.time()
+                await fake.open("3", 1001)
+                await until(lambda: "3" in heard.now, "the new session is told")
+                assert loop.time() - begun < 3  # read, it takes longer, and so do all signals after it
+                assert heard.lists == [""]
+                stranger.socket.close()
 
     asyncio.run(check())

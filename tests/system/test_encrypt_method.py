@@ -34,6 +34,32 @@ exec {call}
 """Has polkit's textual agent ask on this terminal for the process that then calls."""
 
 
+PYTHON = "/usr/local/lib/cscd/bin/python"
+"""The service's own, for it has a library for the bus."""
+
+ABORTING = """
+import asyncio, sys
+from dbus_fast import BusType, Message
+from dbus_fast.aio import MessageBus
+
+def told(message):
+    if message.interface == "org.cscd.Progress1":
+        answers = {"Begin": ("b", [True]), "QueryAbort": ("b", [False]), "End": ("", [])}
+        answers["ItemResult"] = ("u", [2])
+        return Message.new_method_return(message, *answers.get(message.member, ("u", [0])))
+
+async def main():
+    bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+    bus.add_message_handler(told)
+    where = ("org.cscd.OfflineFiles1", "/org/cscd/OfflineFiles1", "org.cscd.OfflineFilesCache1")
+    body = [bool(int(sys.argv[1])), 0, "/sink"]
+    print((await bus.call(Message(*where, "EncryptWithProgress", signature="buo", body=body))).body[0])
+
+asyncio.run(main())
+"""
+"""A program whose sink aborts after the first item."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def controlled(service: Service) -> Iterator[None]:
     """Leave the state to the administrator, who has a password."""
@@ -174,6 +200,25 @@ def test_who_was_not_logged_on_follows_at_logon(service: Service, alice: Person)
     assert alice.encrypted(path)
     with alice.logged_on():
         wait_until(lambda: not alice.encrypted(path), "it follows", deadline=_SECONDS)
+
+
+@pytest.mark.parametrize("encrypt", [True, False])
+def test_a_cancelled_call_leaves_the_new_state(service: Service, alice: Person, encrypt: bool) -> None:
+    """It is partial, new items follow the new state, and repeating the call finishes what is left."""
+    paths = [alice.save(f"letter{number}", "dear bob\n") for number in range(20)]
+    assert called(service, "root", encrypt=not encrypt) == Code.SUCCESS
+    assert called(service, alice.name, encrypt=not encrypt) == Code.SUCCESS
+    assert called(service, "root", encrypt=encrypt) == Code.SUCCESS
+    code = service.machine.run(PYTHON, "-c", ABORTING, str(int(encrypt)), user=alice.name).stdout
+    assert int(code) == Code.CANCELLED
+    changed = [alice.encrypted(path) for path in paths].count(encrypt)
+    assert 1 <= changed < len(paths)
+    assert state(service) == (encrypt, True)
+    with alice.logged_on():
+        new = alice.save("new", "dear carol\n")
+        wait_until(lambda: alice.encrypted(new) is encrypt, "new ones follow", deadline=_SECONDS)
+    assert called(service, alice.name, encrypt=encrypt) == Code.SUCCESS
+    assert [alice.encrypted(path) for path in paths].count(encrypt) == len(paths)
 
 
 def test_a_call_starts_the_service(service: Service, alice: Person) -> None:
