@@ -17,7 +17,9 @@ from cscd.worker.channel import LONGEST, encoded, from_worker
 from cscd.worker.messages import Message
 
 _AT_ONCE: Final = 16
-"""Messages taken before the others get their turn: a millisecond or two."""
+"""Messages taken before the others get their turn: a millisecond or two,"""
+_SLICE: Final = 0.005
+"""... and not for longer than so many seconds."""
 _BURST: Final = 20_000.0
 _RATE: Final = 2_000.0
 """What a worker may send: so much at once, so much a second. A message counts 1 and 1 for each KiB; a worker
@@ -84,6 +86,7 @@ class Link:
             self._unsent.clear()
 
     def _read(self) -> None:
+        end = self._ticks() + _SLICE
         for _ in range(_AT_ONCE):
             try:
                 data = self._socket.recv(LONGEST + 1)
@@ -95,7 +98,7 @@ class Link:
                 self.close()
                 self._listener.hung_up()
                 return
-            if not self._take(data) or not self._open:
+            if not self._take(data) or not self._open or self._ticks() > end:
                 return
 
     def _take(self, data: bytes) -> bool:

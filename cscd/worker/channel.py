@@ -17,6 +17,12 @@ from cscd.worker.messages import FromDaemon, FromWorker, Message
 LONGEST: Final = 128 << 10
 """Bytes of a message; the kernel's default for a socket's buffer (net.core.wmem_default) holds it."""
 
+_MOST_PARTS: Final = 16_384
+"""Lists, objects and entries of a message, as far as marks tell: a hundred items with all their holders have
+6,000. One that consists of nothing else would take fifty times as long to read."""
+
+_MARKS: Final = (b"[", b"{", b",")
+
 _FROM_DAEMON: Final[TypeAdapter[Any]] = TypeAdapter(FromDaemon)
 _FROM_WORKER: Final[TypeAdapter[Any]] = TypeAdapter(FromWorker)
 
@@ -47,6 +53,8 @@ def from_worker(data: bytes) -> Any:  # noqa: ANN401 - one of FromWorker, as abo
 def _decoded(adapter: TypeAdapter[Any], data: bytes) -> Any:  # noqa: ANN401 - as above
     if len(data) > LONGEST:
         raise MessageError(f"more than {LONGEST} bytes")
+    if sum(map(data.count, _MARKS)) > _MOST_PARTS:
+        raise MessageError("too many parts")
     try:
         return adapter.validate_python(_tuples(json.loads(data)))
     except ValidationError as error:

@@ -70,6 +70,7 @@ def test_messages_come_and_go_in_order() -> None:
         b'{"kind":"pass_ended","pass_id":"../../x","complete":true,"partial":false,"stopped":false}',
         json.dumps({"kind": "pong", "number": 10**40}).encode(),
         b'{"kind":"pong","number":1}' + b" " * LONGEST,
+        b'{"kind":"happened","event":"x","fields":{"a":[' + b",".join([b"[]"] * 40_000) + b"]}}",
     ],
 )
 def test_what_is_no_message_ends_the_link(data: bytes) -> None:
@@ -172,5 +173,32 @@ def test_closing_is_the_end_of_the_stream_for_the_worker() -> None:
         peer = Peer()
         Link(peer.connection, Listener()).close()
         assert await peer.hear() is None
+
+    within(test())
+
+
+def test_who_takes_long_to_hear_is_heard_a_little_at_a_time() -> None:
+    """So that others are heard in between: what is left is heard in the next turn."""
+
+    async def test() -> None:
+        now = 0.0
+
+        class Slow(Listener):
+            def said(self, message: Any) -> None:  # noqa: ANN401 - a message of the worker's
+                nonlocal now
+                now += 0.1
+                super().said(message)
+
+        peer, listener = Peer(), Slow()
+        link = Link(peer.connection, listener, ticks=lambda: now)
+        for number in range(5):
+            peer.say(Pong(number=number))
+        turns: list[int] = []
+        while len(listener.heard) < 5:
+            await asyncio.sleep(0)
+            if len(listener.heard) > sum(turns):
+                turns.append(len(listener.heard) - sum(turns))
+        assert turns == [1, 1, 1, 1, 1]
+        link.close()
 
     within(test())
