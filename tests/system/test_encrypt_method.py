@@ -222,10 +222,21 @@ def test_a_cancelled_call_leaves_the_new_state(service: Service, alice: Person, 
 
 
 def test_a_call_starts_the_service(service: Service, alice: Person) -> None:
-    """The bus has systemd do it."""
+    """Where it is enabled; the bus has systemd do it."""
     service.machine.run("systemctl", "stop", "cscd")
     assert called(service, alice.name, encrypt=True) == Code.SUCCESS
     assert service.property("ActiveState") == "active"
+
+
+def test_a_call_does_not_start_what_is_disabled(service: Service, alice: Person) -> None:
+    """That is the administrator's to say, not a user's."""
+    service.machine.run("systemctl", "disable", "--now", "cscd")
+    try:
+        done = service.machine.run(*command("GetEncryptionStatus"), user=alice.name, check=False)
+        assert done.returncode
+        assert service.property("ActiveState") == "inactive"
+    finally:
+        service.machine.run("systemctl", "enable", "--now", "cscd")
 
 
 # -- polkit ------------------------------------------------------------------------------------------------
