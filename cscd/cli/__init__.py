@@ -25,6 +25,8 @@ Behind them:
 `holders`       who has an item open
 `keyring`       the keys that the arguments ask for
 `trees`         the directories that a pass works on
+`drill`         ``cscd keys recovery-drill``
+`caches`        where everybody's cached files are
 `origins`       what is to be recovered, and where to
 `interrupts`    SIGINT and its like
 `progress`      what a pass shows while it runs

@@ -7,7 +7,7 @@ import shlex
 from typing import Final, Literal
 
 from cscd.age import X25519Identity, X25519Recipient, key_id
-from cscd.cli import keyring
+from cscd.cli import drill, keyring
 from cscd.cli.agent import KeptByService
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.names import shown
@@ -65,7 +65,7 @@ class RecoveryReport(Model):
 
 def define(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands and their arguments."""
-    parser.description = "Shows the key that your files are encrypted to, and makes one for recovery."
+    parser.description = "Shows the key that your files are encrypted to; makes and tries one for recovery."
     commands = parser.add_subparsers(dest="keys_command", metavar="COMMAND", required=True, title="commands")
     show = commands.add_parser("show", help="print the recipient, which is public", allow_abbrev=False)
     show.description = (
@@ -93,6 +93,13 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     recovery.add_argument("--json", action="store_true", help="print one JSON object")
     recovery.set_defaults(run_keys=_recovery_init)
+    tried = commands.add_parser(
+        "recovery-drill",
+        help="try the recovery key on a sample of encrypted files",
+        allow_abbrev=False,
+    )
+    drill.define(tried)
+    tried.set_defaults(run_keys=drill.run)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:

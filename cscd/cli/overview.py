@@ -112,8 +112,26 @@ class Overview:
             yield from self._text("Logons", seen, *([] if status.session_source else [Style.RED]))
         if status.passes_running or status.passes_waiting:
             yield from self._text("Passes", _passes(status))
+        if status.recovery_recipients and status.state == "encrypted":
+            yield from self._recovery()
         for warning in status.warnings:
             yield from self._text("Warning", harmless(warning), Style.YELLOW)
+
+    def _recovery(self) -> Iterator[str]:
+        """Say whether the key that could restore everything has been tried."""
+        keys = self._status.recovery_recipients
+        count = f"{keys} key{'' if keys == 1 else 's'}"
+        drill = self._status.recovery_drill
+        if drill is None:
+            never = f"{count}, never tried; try it: cscd keys recovery-drill"
+            yield from self._text("Recovery", never, Style.YELLOW)
+            return
+        tried = f"{count}, tried {self._ago(drill.at)}"
+        if drill.failed:
+            result = f"{tried}: opened {drill.items - drill.failed:,} of {quantities.items(drill.items)}"
+            yield from self._text("Recovery", result, Style.RED)
+        else:
+            yield from self._text("Recovery", f"{tried}: opened all of {quantities.items(drill.items)}")
 
     @property
     def _all_seen(self) -> bool:

@@ -1,12 +1,13 @@
 """What the service answers to those who ask over its control socket."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Awaitable, Callable
 
 from cscd.age import Stanza
 from cscd.daemon.account import Account, Accounts
 from cscd.daemon.keyring import Keyring
-from cscd.daemon.requests import Refused
-from cscd.daemon.status import Status
+from cscd.daemon.requests import AskDrill, Refused
+from cscd.daemon.status import ROOT, Status
 from cscd.errors import KeyFileError
 
 
@@ -19,9 +20,11 @@ class ServiceAnswers:
         keyring: Keyring,
         accounts: Accounts,
         recovery: Callable[[], tuple[str, ...]],
+        drilled: Callable[[AskDrill], Awaitable[bool]],
     ) -> None:
-        """Take where the status, the keys, the accounts and the recovery recipients come from."""
+        """Take where status, keys, accounts and recovery recipients come from, and where drills go."""
         self._recovery = recovery
+        self._drilled = drilled
         self._status = status
         self._keyring = keyring
         self._accounts = accounts
@@ -40,6 +43,17 @@ class ServiceAnswers:
         if own is None:
             raise Refused("unknown_user", "the service keeps no key for you yet; it makes one at your logon")
         return own, *self._recovery()
+
+    async def drilled(self, uid: int, drill: AskDrill) -> bool:
+        """Log a recovery drill, which root has held, or who runs the service; and remember it.
+
+        Returns whether it was of a recovery key in force, and is remembered. Raises `Refused`.
+        """
+        if uid not in (ROOT, os.geteuid()):
+            raise Refused(
+                "not_allowed", "a recovery drill is root's to hold; it was neither logged nor remembered"
+            )
+        return await self._drilled(drill)
 
     async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
         """Return the file key that one of the user's kept identities finds. Raises `Refused`, HeaderError."""

@@ -1,11 +1,12 @@
 """The cache-wide encryption state: which it is, what changes it, and whether every item known is in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from cscd.config.settings import EncryptionSettings, Policy
 from cscd.daemon.database import Database
 from cscd.daemon.policy import in_force
-from cscd.daemon.records import CacheRecord
+from cscd.daemon.records import CacheRecord, DrillRecord
 from cscd.events.log import Log
 from cscd.events.recovery import RecoveryChanged, RecoveryMissing
 from cscd.events.state import EncryptionChanged, PolicyChanged, StateChanged
@@ -43,7 +44,9 @@ class Cache:
             policy_before=record.policy,
         )
         recipients = settings.recovery_recipients
-        record_now = CacheRecord(standing.chosen, standing.state, standing.policy, recipients)
+        # A drill says nothing of other recipients than those that it was held with.
+        drill = record.drill if record.recovery == recipients else None
+        record_now = CacheRecord(standing.chosen, standing.state, standing.policy, recipients, drill)
         told = self._database.assume(record_now)
         self.state, self.policy, self.recovery = standing.state, standing.policy, recipients
         for event in told:
@@ -65,13 +68,29 @@ class Cache:
         Waits for the disk. Raises DatabaseError.
         """
         before = self.state
-        told = self._database.commit(CacheRecord(state, state, self.policy, self.recovery))
+        told = self._database.commit(CacheRecord(state, state, self.policy, self.recovery, self.drill))
         self.state = state
         for event in told:
             self._log.emit(event)
         self._log.emit(StateChanged(before=before.value, after=state.value, reason="call", caller=caller))
         if self.without_recovery:
             self._log.emit(RecoveryMissing())
+
+    @property
+    def drill(self) -> DrillRecord | None:
+        """What came of the last drill with a key of the recovery recipients; None if there was none."""
+        return self._database.cache.drill
+
+    def drilled(self, drill: DrillRecord, recipients: Iterable[str]) -> bool:
+        """Remember a drill, if it was held with the key of a recovery recipient; returns whether it was.
+
+        Waits for the disk.
+        """
+        if not set(recipients) & set(self.recovery):
+            return False
+        for event in self._database.assume(replace(self._database.cache, drill=drill)):
+            self._log.emit(event)
+        return True
 
     @property
     def without_recovery(self) -> bool:

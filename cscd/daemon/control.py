@@ -27,6 +27,7 @@ from cscd.age import Stanza
 from cscd.daemon.allowance import Allowance, Limits, Seat
 from cscd.daemon.requests import (
     LONGEST,
+    AskDrill,
     AskRecipients,
     AskStatus,
     Question,
@@ -80,6 +81,9 @@ class Answers(Protocol):
 
     async def recipients(self, uid: int) -> tuple[str, ...]:
         """Return to whom the user's items are encrypted, the user first. Raises `Refused`."""
+
+    async def drilled(self, uid: int, drill: AskDrill) -> bool:
+        """Log a drill and remember it; returns whether its key is one in force. Raises `Refused`."""
 
     async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
         """Return the file key that one of the user's kept identities finds. Raises `Refused`, HeaderError."""
@@ -214,6 +218,8 @@ class Control:
             return answer(status.model_dump_json())
         if isinstance(asked, AskRecipients):
             return answer(json.dumps({"recipients": await self._answers.recipients(uid)}))
+        if isinstance(asked, AskDrill):
+            return answer(json.dumps({"remembered": await self._answers.drilled(uid, asked)}))
         stanzas = tuple(each.stanza() for each in asked.stanzas)
         file_key = await self._answers.unwrap(uid, stanzas)
         return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))

@@ -29,6 +29,24 @@ Counts = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class DrillRecord:
+    """What came of a recovery drill: a try of the offline key on a sample of items."""
+
+    at: float
+    """When, in seconds since 1970."""
+    items: int
+    """Items in the sample."""
+    failed: int
+    """Of these, those that the key did not open."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is none."""
+        _require(0 <= self.at < MOST_NUMBER, "at")
+        _number(self.items, MOST_NUMBER, "items")
+        _number(self.failed, self.items, "failed")
+
+
+@dataclass(frozen=True, slots=True)
 class CacheRecord:
     """What is remembered of the cache as a whole."""
 
@@ -40,6 +58,8 @@ class CacheRecord:
     """The policy that was in force last; None as above."""
     recovery: tuple[str, ...] | None = None
     """The recovery recipients that were in force last; None as above."""
+    drill: DrillRecord | None = None
+    """The last drill with a key of these recipients; None if there was none."""
 
     def __post_init__(self) -> None:
         """Refuse what is none."""

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from cscd import __version__
 from cscd.daemon import status
 from cscd.daemon.operation import Operation
-from cscd.daemon.records import PassRecord
+from cscd.daemon.records import DrillRecord, PassRecord
 from cscd.daemon.running import Running
 from cscd.daemon.shared import Shared
 from cscd.daemon.status import (
     CallerStatus,
+    DrillStatus,
     LastPass,
     OperationStatus,
     Reasons,
@@ -53,12 +54,17 @@ def status_of(
         policy=cache.policy,
         session_source=source,
         recovery_recipients=len(cache.recovery),
+        recovery_drill=_drill(cache.drill) if cache.drill else None,
         warnings=status.warnings(cache.state, len(cache.recovery)),
         passes_running=users.running,
         passes_waiting=shared.turns.waiting,
         users_all=len(users),
         users=tuple(_user(user, shared, sessions.get(user.account.uid, 0)) for user in seen),
     )
+
+
+def _drill(record: DrillRecord) -> DrillStatus:
+    return DrillStatus(at=record.at, items=record.items, failed=record.failed)
 
 
 def _user(user: User, shared: Shared, sessions: int) -> UserStatus:

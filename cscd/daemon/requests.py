@@ -4,6 +4,7 @@
 
     {"ask": "status"}
     {"ask": "recipients"}
+    {"ask": "drill", "recipients": ["age1…"], "items": 100, "failed": 0}
     {"ask": "unwrap", "stanzas": [{"args": ["X25519", "XEl0dJ6y…"], "body": "qRS0AMjd…"}]}
 
     {"answer": {…}}
@@ -16,9 +17,18 @@ who asks is never in it: the kernel says so (SO_PEERCRED in unix(7)).
 import base64
 import binascii
 import json
-from typing import Annotated, Final, Literal
+import os
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from cscd.age import Stanza
 from cscd.errors import MessageError
@@ -30,12 +40,25 @@ MOST_STANZAS: Final = 32
 """Stanzas of one question: each costs a multiplication on the curve for each of the user's identities. A
 file's user comes before those who recover, so that the first 32 have what can be found."""
 
+MOST_RECIPIENTS: Final = 64
+"""Recipients of one drill; a key file has one or two."""
+MOST_ITEMS: Final = 10_000_000
+
 Refusal = Literal[
-    "malformed", "busy", "unknown_user", "locked", "no_match", "stopping", "timed_out", "internal"
+    "malformed",
+    "busy",
+    "not_allowed",
+    "unknown_user",
+    "locked",
+    "no_match",
+    "stopping",
+    "timed_out",
+    "internal",
 ]
 """Why there is no answer. malformed: it is no question; busy: more was asked than is granted, try again soon;
-unknown_user: nothing is kept for this user; locked: the user's key is; no_match: none of the user's keys
-fits; stopping: the service ends; timed_out: it took too long; internal: a bug."""
+not_allowed: it is for root, or for whoever runs the service; unknown_user: nothing is kept for this user;
+locked: the user's key is; no_match: none of the user's keys fits; stopping: the service ends; timed_out: it
+took too long; internal: a bug."""
 
 Argument = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
 Body = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
@@ -82,7 +105,39 @@ class AskUnwrap(_Question):
     stanzas: Annotated[tuple[AskedStanza, ...], Field(min_length=1, max_length=MOST_STANZAS, strict=False)]
 
 
-Question = AskStatus | AskRecipients | AskUnwrap
+class AskDrill(_Question):
+    """Log and remember this: a recovery key was tried on a sample of items."""
+
+    ask: Literal["drill"]
+    recipients: Annotated[tuple[Argument, ...], Field(min_length=1, max_length=MOST_RECIPIENTS, strict=False)]
+    """Of the key: its public half."""
+    items: Annotated[int, Field(ge=1, le=MOST_ITEMS)]
+    """Items in the sample."""
+    failed: Annotated[int, Field(ge=0, le=MOST_ITEMS)]
+    """Of these, those that it did not open."""
+    path: Annotated[str, StringConstraints(max_length=1 << 14, pattern=r"^[A-Za-z0-9+/]*={0,2}$")] = ""
+    """The first that it did not open, in Base64: a name is any bytes."""
+    reason: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z_]*$")] = ""
+    """Why it did not."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.failed > self.items:
+            raise ValueError("more failed than were tried")
+        if bool(self.failed) != bool(self.path and self.reason):
+            raise ValueError("path and reason are of one that failed")
+        return self
+
+    @property
+    def first(self) -> str:
+        """The first that failed, as `os.fsdecode` has it. Raises `MessageError`."""
+        try:
+            return os.fsdecode(base64.b64decode(self.path, validate=True))
+        except binascii.Error:
+            raise MessageError("path: no Base64") from None
+
+
+Question = AskStatus | AskRecipients | AskUnwrap | AskDrill
 
 _QUESTION: Final[TypeAdapter[Question]] = TypeAdapter(Annotated[Question, Field(discriminator="ask")])
 

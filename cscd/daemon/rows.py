@@ -5,17 +5,17 @@ Reading trusts nothing: a value that no record takes raises ValueError or TypeEr
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, Final
 
-from cscd.daemon.records import CacheRecord, Counts, PassRecord, UserRecord
+from cscd.daemon.records import CacheRecord, Counts, DrillRecord, PassRecord, UserRecord
 from cscd.files.goal import State
 
 _PASS: Final = tuple(field.name for field in fields(PassRecord))
 """The columns of a pass have the names of its fields."""
 
-SELECT_CACHE: Final = "SELECT chosen, state, policy, recovery FROM cache"
-UPDATE_CACHE: Final = "UPDATE cache SET chosen = ?, state = ?, policy = ?, recovery = ?"
+SELECT_CACHE: Final = "SELECT chosen, state, policy, recovery, drill FROM cache"
+UPDATE_CACHE: Final = "UPDATE cache SET chosen = ?, state = ?, policy = ?, recovery = ?, drill = ?"
 SELECT_USERS: Final = (
     "SELECT user.uid, user.name, user.pending, "  # noqa: S608 - names of fields
     f"{', '.join(f'pass.{name}' for name in _PASS)} FROM user LEFT JOIN pass USING (uid)"
@@ -27,17 +27,19 @@ INSERT_PASS: Final = f"INSERT OR REPLACE INTO pass (uid, {', '.join(_PASS)}) VAL
 def cache_row(record: CacheRecord) -> tuple[object, ...]:
     """Return the row of the cache."""
     recovery = None if record.recovery is None else json.dumps(record.recovery)
-    return record.chosen, record.state, record.policy, recovery
+    drill = None if record.drill is None else json.dumps(asdict(record.drill))
+    return record.chosen, record.state, record.policy, recovery, drill
 
 
 def cache_of(row: Sequence[Any]) -> CacheRecord:
     """Return what a row of the cache says."""
-    chosen, state, policy, recovery = row
+    chosen, state, policy, recovery, drill = row
     return CacheRecord(
         State(chosen) if chosen is not None else None,
         State(state) if state is not None else None,
         policy,
         tuple(json.loads(recovery)) if recovery is not None else None,
+        DrillRecord(**json.loads(drill)) if drill is not None else None,
     )
 
 

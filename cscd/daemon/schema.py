@@ -49,6 +49,10 @@ FORMS: Final = (
     """
     ALTER TABLE cache ADD COLUMN recovery TEXT;
     """,
+    # What came of the last try of the recovery key.
+    """
+    ALTER TABLE cache ADD COLUMN drill TEXT;
+    """,
 )
 """For each form the statements that make it of the one before; form 1 is made of nothing."""
 

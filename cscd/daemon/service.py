@@ -28,6 +28,7 @@ from cscd.daemon.cache import Cache
 from cscd.daemon.control import Control
 from cscd.daemon.database import Database
 from cscd.daemon.disk import Disk
+from cscd.daemon.drill import held
 from cscd.daemon.encryption import Encryption
 from cscd.daemon.forkserver import ForkServer
 from cscd.daemon.keyring import Keyring
@@ -204,6 +205,7 @@ class Service:
             self._shared.keyring,
             self._parts.callers,
             lambda: self._shared.cache.recovery,
+            lambda drill: held(drill, self._shared.cache, self._disk, self._log),
         )
         control = Control(self._parts.places.control, answers, limited=self._turned_away, failed=self._failed)
         await control.start()

@@ -314,6 +314,17 @@ class UserStatus(Part):
         return sum(each.items for each in self.failed)
 
 
+class DrillStatus(Part):
+    """A try of the recovery key, which is kept offline, on a sample of real items."""
+
+    at: Time
+    """When, in seconds since 1970."""
+    items: Count
+    """Items in the sample."""
+    failed: Count
+    """Of these, those that it did not open."""
+
+
 class Status(Part):
     """What ``cscd status --json`` prints."""
 
@@ -342,6 +353,8 @@ class Status(Part):
     works."""
     recovery_recipients: Count
     """How many can read every file besides its user."""
+    recovery_drill: DrillStatus | None = None
+    """The last drill (``cscd keys recovery-drill``) with a key of these recipients; null if never."""
     warnings: tuple[Text, ...] = ()
     """What an administrator should do something about, in sentences; may change. Everybody sees them, so that
     none names a user or a file."""

@@ -22,6 +22,7 @@ A pass, in several processes:
 `directories`   directories from their listing to the last of their items
 `options`       how a pass is done
 `recheck`       the pass itself
+`drill`         whether a key opens a sample of items
 `recovery`      plain copies of a tree in another place, which is no pass
 ==============  ======================================================================================
 

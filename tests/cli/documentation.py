@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from cscd.cli.drill import DrillReport
 from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
 from cscd.cli.keys import KeysReport, RecoveryReport
@@ -85,6 +86,7 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "inspect": partial(fields, InspectReport),
     "keys show": partial(fields, KeysReport),
     "keys recovery-init": partial(fields, RecoveryReport),
+    "keys recovery-drill": partial(fields, DrillReport),
     "codes": codes,
     "encrypt": partial(fields, EncryptReport, UserStatus),
 }

@@ -29,7 +29,13 @@ def test_the_manual_page_has_the_same_exit_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [*(name for name, _ in COMMANDS if name != "keys"), "keys show", "keys recovery-init"]
+    "command",
+    [
+        *(name for name, _ in COMMANDS if name != "keys"),
+        "keys show",
+        "keys recovery-init",
+        "keys recovery-drill",
+    ],
 )
 def test_every_option_is_documented(shell: Shell, command: str) -> None:
     """In the manual and in the page, by its long name."""

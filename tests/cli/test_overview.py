@@ -12,6 +12,7 @@ from cscd.cli.terminal import Terminal
 from cscd.daemon.status import (
     NO_RECOVERY,
     CallerStatus,
+    DrillStatus,
     HolderStatus,
     OperationStatus,
     Reasons,
@@ -42,6 +43,7 @@ def test_all_is_right() -> None:
         "Policy    user-controlled; an administrator can change the state of the cache\n"
         "Service   cscd 0.1.0 for 2:10 h, process 812\n"
         "Logons    seen through logind\n"
+        "Recovery  1 key, never tried; try it: cscd keys recovery-drill\n"
         "\n"
         "alice  uid 1000, 1 session\n"
         "  Items     all right: 12,345 items, 1.2 GiB\n"
@@ -49,6 +51,18 @@ def test_all_is_right() -> None:
         "  Last pass at logon, 5 min ago: 120 items encrypted, 3.0 MiB, 12,225 were\n"
         "            before; took 2.3 s"
     )
+
+
+@pytest.mark.parametrize(
+    "failed, said",
+    [(0, "tried 1 h ago: opened all of 100 items"), (3, "tried 1 h ago: opened 97 of 100 items")],
+)
+def test_it_says_when_the_recovery_key_was_tried(failed: int, said: str) -> None:
+    """And what came of it; nothing where nothing is encrypted."""
+    drill = DrillStatus(at=statuses.NOW - 3_600, items=100, failed=failed)
+    assert f"Recovery  1 key, {said}" in shown(statuses.status(recovery_drill=drill))
+    plain = statuses.status(recovery_drill=drill, state=State.UNENCRYPTED)
+    assert "Recovery" not in shown(plain)
 
 
 @pytest.mark.parametrize("make", [statuses.rich, statuses.poor])

@@ -5,10 +5,11 @@ from contextlib import closing
 from pathlib import Path
 
 from cscd.daemon.database import Database, Events
-from cscd.daemon.records import CacheRecord, PassRecord, UserRecord
+from cscd.daemon.records import CacheRecord, DrillRecord, PassRecord, UserRecord
 from cscd.files.goal import State
 
-CACHE = CacheRecord(State.UNENCRYPTED, State.UNENCRYPTED, "user-controlled", ("age1one", "age1two"))
+DRILL = DrillRecord(1_800_000_000.5, 100, 2)
+CACHE = CacheRecord(State.UNENCRYPTED, State.UNENCRYPTED, "user-controlled", ("age1one", "age1two"), DRILL)
 
 PASS = PassRecord(
     pass_id="0123456789abcdef",  # noqa: S106 - of a pass over files

@@ -11,7 +11,7 @@ from pathlib import Path
 from cscd.age import Stanza, X25519Identity
 from cscd.daemon.allowance import Limits
 from cscd.daemon.control import Control
-from cscd.daemon.requests import Refused
+from cscd.daemon.requests import AskDrill, Refused
 from cscd.daemon.status import Status
 from tests.daemon import statuses
 
@@ -27,6 +27,7 @@ class Kept:
     identities: dict[int, tuple[X25519Identity, ...]] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
     """The uids that asked for the status."""
+    drills: list[AskDrill] = field(default_factory=list)
     first: Callable[[], Awaitable[None]] | None = None
     """Waited for before each status."""
 
@@ -42,6 +43,13 @@ class Kept:
         if uid not in self.identities:
             raise Refused("unknown_user", "no key is kept for you")
         return tuple(str(identity.recipient) for identity in self.identities[uid])
+
+    async def drilled(self, uid: int, drill: AskDrill) -> bool:
+        """Take note of a drill."""
+        if uid:
+            raise Refused("not_allowed", "root's to hold")
+        self.drills.append(drill)
+        return True
 
     async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
         """Try the user's identities."""

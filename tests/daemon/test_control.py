@@ -100,6 +100,26 @@ def test_a_key_that_does_not_fit_is_said(server: Served) -> None:
     assert ask(server.path, unwrap_question(Stanza(("X25519", "AA"), b"")))["refused"] == "malformed"
 
 
+DRILL = {
+    "ask": "drill",
+    "recipients": ["age1x"],
+    "items": 3,
+    "failed": 1,
+    "path": "L/8=",
+    "reason": "damaged",
+}
+
+
+@pytest.mark.root
+def test_a_drill_is_taken_from_root_alone(server: Served) -> None:
+    """With the name of what failed, whatever bytes it has."""
+    assert ask(server.path, DRILL) == {"answer": {"remembered": True}}
+    (drill,) = server.answers.drills
+    assert (drill.items, drill.failed, drill.first) == (3, 1, "/\udcff")
+    assert call_as(ALICE, lambda: ask(server.path, DRILL))["refused"] == "not_allowed"
+    assert len(server.answers.drills) == 1
+
+
 # -- questions that are none -------------------------------------------------------------------------------
 
 
@@ -118,6 +138,12 @@ def test_a_key_that_does_not_fit_is_said(server: Served) -> None:
         b'{"ask": "unwrap", "stanzas": [{"args": ["X25519"], "body": "abc"}]}\n',
         b'{"ask": "unwrap", "stanzas": [{"args": ["a\\nb"], "body": ""}]}\n',
         b'{"ask": "unwrap", "stanzas": [{"args": [], "body": ""}]}\n',
+        b'{"ask": "drill"}\n',
+        b'{"ask": "drill", "recipients": ["age1x"], "items": 0, "failed": 0}\n',
+        b'{"ask": "drill", "recipients": ["a"], "items": 1, "failed": 2, "path": "YQ==", "reason": "a"}\n',
+        b'{"ask": "drill", "recipients": ["age1x"], "items": 2, "failed": 1}\n',
+        b'{"ask": "drill", "recipients": ["a"], "items": 2, "failed": 0, "path": "YQ==", "reason": "a"}\n',
+        b'{"ask": "drill", "recipients": [], "items": 2, "failed": 0}\n',
         b"[" * 60_000 + b"\n",
         b'{"ask": "status", "more": ' + b"9" * 10_000 + b"}\n",
     ],

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cscd.daemon.records import CacheRecord, UserRecord
+from cscd.daemon.records import CacheRecord, DrillRecord, UserRecord
 from tests.daemon.remembered import PASS
 
 
@@ -22,6 +22,8 @@ from tests.daemon.remembered import PASS
         lambda: replace(PASS, converted=2**63),
         lambda: CacheRecord(policy="whatever"),  # type: ignore[arg-type] # as a damaged file may hold
         lambda: CacheRecord(recovery=("x",) * 1025),
+        lambda: DrillRecord(-1.0, 1, 0),
+        lambda: DrillRecord(1.0, 1, 2),
     ],
 )
 def test_a_record_is_bounded_where_it_is_made(wrong: object) -> None:

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cscd.daemon.records import CacheRecord, UserRecord
+from cscd.daemon.schema import NEWEST
 from cscd.events.service import DatabaseDamaged, DatabaseMigrated
 from cscd.files.goal import State
 from tests.daemon.remembered import USER, by_hand, reopened
@@ -35,7 +36,7 @@ def test_a_file_of_the_first_form_is_migrated(path: Path) -> None:
     by_hand(path, FORM_1)
     cache = CacheRecord(State.UNENCRYPTED, State.ENCRYPTED, "encrypted")
     users = (USER, UserRecord(1001, "bob"))
-    assert reopened(path) == (cache, users, (DatabaseMigrated(before=1, after=2),))
+    assert reopened(path) == (cache, users, (DatabaseMigrated(before=1, after=NEWEST),))
     assert reopened(path) == (cache, users, ())
 
 

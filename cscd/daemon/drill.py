@@ -1,0 +1,22 @@
+"""A recovery drill that somebody has held (``cscd keys recovery-drill``): logged, and remembered."""
+
+import time
+
+from cscd.daemon.cache import Cache
+from cscd.daemon.disk import Disk
+from cscd.daemon.records import DrillRecord
+from cscd.daemon.requests import AskDrill
+from cscd.events.log import Log
+from cscd.events.recovery import RecoveryDrillFailed, RecoveryDrillPassed
+
+
+async def held(drill: AskDrill, cache: Cache, disk: Disk, log: Log) -> bool:
+    """Log a drill, and remember it if it was of a recovery key in force; returns whether it was."""
+    if drill.failed:
+        log.emit(
+            RecoveryDrillFailed(items=drill.items, failed=drill.failed, path=drill.first, reason=drill.reason)
+        )
+    else:
+        log.emit(RecoveryDrillPassed(items=drill.items))
+    record = DrillRecord(time.time(), drill.items, drill.failed)
+    return await disk.do(lambda: cache.drilled(record, drill.recipients))
