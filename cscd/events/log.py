@@ -36,6 +36,9 @@ from cscd.events.sink import Guard, Sink
 
 _NANO_IN_MICRO: Final = 1000
 
+_NAMELESS: Final = "unknown"
+"""Stands for all users without a name where repetitions are counted."""
+
 _ENDS: Final = (PassCompleted, PassStopped, PassFailed)
 """Before these the counts of the user are told, so that a pass is told whole."""
 
@@ -117,7 +120,7 @@ class _Chain:
 
     def _drop_repeated(self, _logger: WrappedLogger, _method: str, found: EventDict) -> EventDict:
         event: Event = found["model"]
-        user = found["context"].user
+        user = _counted_as(found["context"].user)
         key = Key(user, event.kind.name, event.repeats)
         if not self.limiter.admit(key):
             raise structlog.DropEvent
@@ -130,6 +133,14 @@ class _Chain:
         self, _logger: WrappedLogger, _method: str, found: EventDict
     ) -> tuple[tuple[Record], dict[str, Any]]:
         return (Record.of(found["model"], found["context"], self.now()),), {}
+
+
+def _counted_as(user: str | None) -> str | None:
+    """Return the user whose repetitions are counted together with those of `user`.
+
+    Whoever has no name is called by number, and has 65,536 of them to call from (subuid(5)).
+    """
+    return _NAMELESS if user is not None and user.isdecimal() else user
 
 
 class _Log:

@@ -14,6 +14,7 @@ from cscd.events.passes import PassCompleted, PassStarted
 from cscd.events.record import Context, Record
 from cscd.events.service import ServiceStopped
 from cscd.events.sessions import SessionClosed
+from cscd.events.state import CallerLimited
 from tests.events.kept import Kept
 
 STARTED = PassStarted(trigger="logon", goal="encrypted", roots=("/home/alice",))
@@ -117,6 +118,16 @@ def test_a_million_conflicting_files_are_fewer_than_a_thousand_lines() -> None:
     assert len(kept.records) < 1000
     counted = sum(record.fields["count"] for record in kept.records if record.event == "suppressed")
     assert counted + kept.names.count("item_skipped") == 1_000_000
+
+
+def test_users_without_a_name_are_counted_together() -> None:
+    """Each user has thousands of numbers to call from (subuid(5)), but not as many lines for each."""
+    kept = Kept()
+    log = Log([kept], limits=Limits(burst=3), ticks=lambda: 0.0)
+    for uid in range(100_000, 100_100):
+        log.for_user(str(uid), uid).emit(CallerLimited(reason="rate"))
+    log.for_user("alice", 1000).emit(CallerLimited(reason="rate"))
+    assert [record.context.user for record in kept.records] == ["100000", "100001", "100002", "alice"]
 
 
 def test_a_broken_sink_harms_neither_us_nor_other_sinks() -> None:
