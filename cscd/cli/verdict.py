@@ -53,6 +53,7 @@ _ADVICE: Final = MappingProxyType(
     }
 )
 """What to do, where there is one thing to say for a code."""
+_ROOT: Final = 0
 _BY_ITSELF: Final = (Code.SHARING_VIOLATION, Code.DISK_FULL, Code.NO_SYSTEM_RESOURCES)
 """Codes of what the service tries again, as long as the user is logged on."""
 
@@ -116,6 +117,11 @@ class Words:
         yield from self._text(f"{whose}{title}", Style.GREEN if good else Style.YELLOW)
         if came.done and (came.done.converted or good):
             yield from self._text(_converted(came.done))
+        if good and came.own and came.uid == _ROOT:
+            yield from self._text(
+                f"The cache is to be {came.goal}: who is logged on follows now, others at their next logon."
+                " root itself has no cached files."
+            )
         if not good:
             if came.status and came.user and came.changed:
                 yield from Overview(came.status, self._terminal).left(came.user)
