@@ -7,6 +7,6 @@ The modules in the order in which they build on each other:
 * `machine`, `result`, `target`: where it ran, what came out, what was promised
 * `process`, `lease`: what /proc tells about processes and leases
 * `subject`, `peers`: cscd's command line, and the programs that it is compared with
-* `speed`, `opens`, `walk`, `memory`: the four benchmarks
+* `speed`, `opens`, `walk`, `memory`, `service`: the five benchmarks
 * `report`, `cli`: results for people, and the command line (`python -m bench --help`)
 """

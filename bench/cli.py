@@ -14,13 +14,15 @@ from bench import memory, opens, report, speed, target, volume, walk
 from bench.command import CommandError
 from bench.peers.registry import PEERS
 from bench.progress import say
-from bench.result import Results
+from bench.result import Results, Service
+from bench.service import scenes
+from bench.service.scenes import SCENES
 from bench.subject import Subject
 from bench.volume import GIB, MIB, Volume
 from bench.workload import WORKLOADS
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("speed", "opens", "walk", "memory")
+BENCHMARKS = ("speed", "opens", "walk", "memory", "service")
 FAILED, NOT_KEPT, INTERRUPTED = 1, 3, 130
 INODE = 512
 """Bytes on disk per file of one byte, its block not counted: inode and directory entry, generously."""
@@ -64,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--items", type=int, default=1_000_000, help="items of walk and memory (default: 1000000)")
     add("--converted", type=int, default=100_000, help="items that memory converts (default: 100000)")
     add("--sparse", type=int, default=10 * 1024, metavar="MIB", help="large file of memory (default: 10240)")
+    add("--scene", type=_listed(SCENES), default=list(SCENES), help=f"of service: {','.join(SCENES)}")
+    add("--window", type=_positive, default=600.0, metavar="S", help="seconds of service idle (default: 600)")
     add("--work", type=Path, default=HERE / "work", metavar="DIR", help="for the image (default: bench/work)")
     add("--keep-image", action="store_true", help="leave the image there: the next run starts sooner")
     add("--on", type=Path, metavar="DIR", help="measure in DIR instead of on an image; needs no root")
@@ -138,11 +142,18 @@ def _memory(options: argparse.Namespace) -> Results:
     return Results(memory=measured)
 
 
+def _service(options: argparse.Namespace) -> Results:
+    sizes = scenes.Sizes.scaled(options.scale, options.window)
+    with _items_volume(options, sizes.files, 4 * sizes.largest) as place:
+        return Results(service=scenes.measure(place, options.scene, sizes))
+
+
 _RUNNERS: dict[str, Callable[[argparse.Namespace], Results]] = {
     "speed": _speed,
     "opens": _opens,
     "walk": _walk,
     "memory": _memory,
+    "service": _service,
 }
 
 
@@ -153,7 +164,15 @@ def _scaled(count: int, scale: float) -> int:
 def _merged(old: Results, new: Results) -> Results:
     """`old` with the parts that were measured anew."""
     parts = {name: part for name in ("opens", "walk", "memory") if (part := getattr(new, name))}
-    return old.model_copy(update={"speed": {**old.speed, **new.speed}, **parts})
+    service = _merged_service(old.service, new.service)
+    return old.model_copy(update={"speed": {**old.speed, **new.speed}, "service": service, **parts})
+
+
+def _merged_service(old: Service | None, new: Service | None) -> Service | None:
+    """The new one, with the scenes of the old one that were not played again."""
+    if old is None or new is None:
+        return new or old
+    return old.model_copy(update={name: value for name, value in new if value})
 
 
 def _subject(options: argparse.Namespace) -> Subject:

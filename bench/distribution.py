@@ -6,7 +6,9 @@ p99 of a few hundred waits.
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from bench.result import Latency
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -29,3 +31,19 @@ def median(values: Sequence[float]) -> float:
     if not values:
         raise ValueError("a median needs values")
     return statistics.median(values)
+
+
+def latency(case: str, seconds: Iterable[float]) -> Latency:
+    """How long something took each time, as it is kept.
+
+    Raises:
+        ValueError: it never took place.
+    """
+    waits = [1000 * each for each in seconds]
+    return Latency(
+        case=case,
+        count=len(waits),
+        p50=percentile(waits, 50),
+        p99=percentile(waits, 99),
+        longest=max(waits),
+    )

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,15 +24,38 @@ class Memory:
     """The largest resident set that a single one of them ever had, all its mappings included."""
 
 
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Memory of some processes, in bytes."""
+
+    private: int = 0
+    """That nobody else maps, which would be free if they ended: Private_Clean and Private_Dirty."""
+    pss: int = 0
+    """Proportional set size."""
+    tables: int = 0
+    """Page tables: the kernel's memory, and in none of the two."""
+
+    def __add__(self, other: "Weight") -> "Weight":
+        """Of both together."""
+        return Weight(self.private + other.private, self.pss + other.pss, self.tables + other.tables)
+
+
 def family(pid: int) -> list[int]:
     """`pid` and every process below it. Processes that end meanwhile are left out."""
+    return [pid, *parents(pid)]
+
+
+def parents(pid: int) -> dict[int, int]:
+    """Every process below `pid`, each after its parent, with the parent."""
     children = defaultdict(list)
     for name in os.listdir("/proc"):
         if name.isdecimal() and (parent := _parent(name)) is not None:
             children[parent].append(int(name))
-    found = [pid]
-    for member in found:  # grows while it is read: breadth first
-        found.extend(children[member])
+    found: dict[int, int] = {}
+    waiting = [pid]
+    for member in waiting:  # grows while it is read: breadth first
+        waiting.extend(children[member])
+        found.update(dict.fromkeys(children[member], member))
     return found
 
 
@@ -41,6 +65,29 @@ def memory(pids: list[int]) -> Memory:
         pss=sum(_field(f"/proc/{pid}/smaps_rollup", "Pss:") for pid in pids),
         peak=max((_field(f"/proc/{pid}/status", "VmHWM:") for pid in pids), default=0),
     )
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds that all threads of a process, ended ones included, have run; 0 if it is gone."""
+    # What clock_getcpuclockid(3) returns, which Python does not wrap: MAKE_PROCESS_CPUCLOCK of the kernel.
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0
+
+
+def sleeps(pid: int) -> int:
+    """How often a thread that it has now went to sleep of its own accord: somebody woke it each time."""
+    folder = f"/proc/{pid}/task"
+    name = "voluntary_ctxt_switches:"
+    return sum(_number(f"{folder}/{task}/status", name) for task in _listed(folder))
+
+
+def weight(pid: int) -> Weight:
+    """What a process weighs; nothing if it is gone."""
+    rollup = f"/proc/{pid}/smaps_rollup"
+    private = _field(rollup, "Private_Clean:") + _field(rollup, "Private_Dirty:")
+    return Weight(private, _field(rollup, "Pss:"), _field(f"/proc/{pid}/status", "VmPTE:"))
 
 
 def waits_for_disk(pids: list[int]) -> bool:
@@ -65,9 +112,14 @@ def _parent(pid: str) -> int | None:
 
 def _field(path: str, name: str) -> int:
     """A field given in kB, in bytes; 0 if the process is gone."""
+    return _number(path, name) * 1024
+
+
+def _number(path: str, name: str) -> int:
+    """The number in a field; 0 if the process is gone."""
     for line in _read(path).splitlines():
         if line.startswith(name):
-            return int(line.split()[1]) * 1024
+            return int(line.split()[1])
     return 0
 
 

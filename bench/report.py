@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench import memory, opens, speed, target, walk
 from bench.result import Machine, Results
+from bench.service import tables
 from bench.table import WIDTH
 
 BEGIN = "<!-- results: begin (python -m bench report) -->"
@@ -61,6 +62,11 @@ def _parts(results: Results) -> Iterator[str]:
     if results.memory:
         yield f"### Memory of a pass\n\n{memory.table(results.memory)}"
         yield _place(results.memory.machine)
+    if results.service:
+        yield from (f"### The service: {title}\n\n{table}" for title, table in tables.parts(results.service))
+        before, after = results.service.load
+        yield f"Load average of a minute: {before:.1f} before and {after:.1f} after."
+        yield _place(results.service.machine)
 
 
 def _how(results: Results) -> str:

@@ -101,6 +101,101 @@ class Memory(Record):
     footprints: tuple[Footprint, ...]
 
 
+class PartIdle(Record):
+    """One part of an idle service."""
+
+    processes: int
+    cpu_seconds: float
+    wakes: int
+    """How often a thread went back to sleep."""
+
+
+class Idle(Record):
+    """A service while nothing happens."""
+
+    sessions: int
+    seconds: float
+    """How long."""
+    pings: int
+    """How often it told systemd that it is alive."""
+    parts: dict[str, PartIdle]
+
+
+class Cost(Record):
+    """Memory of a service with idle sessions, in MiB."""
+
+    sessions: int
+    private: float
+    """Of all processes of a session, that no other process shares: the mean, as are the next two."""
+    pss: float
+    tables: float
+    """Page tables, which are the kernel's."""
+    most_private: float
+    """Of the session that has most."""
+    service: float
+    """Private, of the daemon and its fork server."""
+
+
+class Latency(Record):
+    """How long something took each time, in milliseconds."""
+
+    case: str
+    count: int
+    p50: float
+    p99: float
+    longest: float
+
+
+class Storm(Record):
+    """Many logons at once, of users whose files are all in the wrong state."""
+
+    users: int
+    files: int
+    """Of each."""
+    first: float
+    """Seconds from the logon to the end of the first user's pass, as are the next two."""
+    median: float
+    last: float
+    status: Latency
+    """Of answers to `cscd status` meanwhile."""
+    cpu_seconds: float
+    """Of the daemon meanwhile."""
+    plain: int
+    """Files that were not encrypted in the end."""
+
+
+class Elapsed(Record):
+    """How long something took, once."""
+
+    case: str
+    seconds: float
+
+
+class Stops(Record):
+    """SIGTERM while a large file is converted."""
+
+    bytes: int
+    seconds: tuple[float, ...]
+    """Until every process had ended, of those that were in the middle of the file."""
+    missed: int
+    """How often the file was already done, or not yet begun."""
+
+
+class Service(Record):
+    """The service under load; what was not measured is empty."""
+
+    machine: Machine
+    load: tuple[float, float]
+    """Load average of a minute before and after: what the machine was doing besides."""
+    idle: tuple[Idle, ...] = ()
+    cost: tuple[Cost, ...] = ()
+    logons: tuple[Latency, ...] = ()
+    storm: Storm | None = None
+    first: tuple[Elapsed, ...] = ()
+    arrivals: tuple[Latency, ...] = ()
+    stops: Stops | None = None
+
+
 class Results(Record):
     """Everything measured so far."""
 
@@ -109,6 +204,7 @@ class Results(Record):
     opens: Opens | None = None
     walk: Walk | None = None
     memory: Memory | None = None
+    service: Service | None = None
 
     @classmethod
     def load(cls, path: Path) -> "Results":

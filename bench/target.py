@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.distribution import median
 from bench.opens import ANY, SYNCING
-from bench.result import Memory, Opens, Results, Speed, Walk
+from bench.result import Memory, Opens, Results, Service, Speed, Walk
 from bench.table import render
 
 TIMES_CP = {"S": 2.0, "M": 1.5, "L": 1.5}
@@ -16,6 +16,12 @@ OPEN_P50, OPEN_P99 = 0.5, 5.0
 """Milliseconds."""
 TIMES_FIND_WARM, TIMES_FIND_COLD = 2.0, 1.2
 MEMORY_MIB = 100.0
+SESSION_MIB = 6.0
+LOGON_MS = 50.0
+ARRIVAL_MS = 1000.0
+STOP_SECONDS = 5.0
+STATUS_MS = 1000.0
+"""Our own reading of "stays responsive"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ def verdicts(results: Results) -> list[Verdict]:
     found += _opens(results.opens) if results.opens else []
     found += _walk(results.walk) if results.walk else []
     found += _memory(results.memory) if results.memory else []
+    found += _service(results.service) if results.service else []
     return found
 
 
@@ -89,3 +96,23 @@ def _walk(walk: Walk) -> Iterator[Verdict]:
 def _memory(memory: Memory) -> Iterator[Verdict]:
     for each in memory.footprints:
         yield Verdict(each.case, MEMORY_MIB, max(each.pss_mib, each.peak_mib), " MiB")
+
+
+def _service(service: Service) -> Iterator[Verdict]:
+    for idle in service.idle:
+        daemon = idle.parts["daemon"].wakes - idle.pings
+        others = sum(part.wakes for part in idle.parts.values()) - idle.parts["daemon"].wakes
+        case = f"idle, {idle.sessions} sessions"
+        yield Verdict(f"{case}: wake-ups/min beside pings", 0, 60 * daemon / idle.seconds, "")
+        yield Verdict(f"{case}: wake-ups/min of the others", 0, 60 * others / idle.seconds, "")
+    for cost in service.cost:
+        yield Verdict(f"idle session of {cost.sessions}, private", SESSION_MIB, cost.private, " MiB")
+    for logons in service.logons:
+        yield Verdict(f"logon to worker, {logons.case}, p99", LOGON_MS, logons.p99, " ms")
+    if storm := service.storm:
+        yield Verdict(f"storm of {storm.users} logons: files left plain", 0, storm.plain, "")
+        yield Verdict("status during the storm, longest", STATUS_MS, storm.status.longest, " ms")
+    for arrivals in service.arrivals:
+        yield Verdict(f"close to encrypted, {arrivals.case}", ARRIVAL_MS, arrivals.longest, " ms")
+    if service.stops and service.stops.seconds:
+        yield Verdict("SIGTERM in the middle of a file", STOP_SECONDS, max(service.stops.seconds), " s")
