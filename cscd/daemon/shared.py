@@ -1,8 +1,9 @@
 """What the parts of the service for one user have from the service as a whole."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from cscd.config import Settings
 from cscd.daemon.account import Account
@@ -23,6 +24,13 @@ class Spawner(Protocol):
         """Start a worker with at most `memory` bytes for each of its processes. Raises OSError."""
 
 
+STARTING: Final = 8
+"""Workers that start at once; the rest wait in the order of their logons. A start takes some 20 ms of a
+processor and has seconds to be done in, which five hundred at once would all exceed."""
+STARTING_SECONDS: Final = 1.0
+"""For how long one that starts keeps others from it at most: its user can stop it."""
+
+
 @dataclass(slots=True)
 class Shared:
     """The parts that all users have in common; `settings` is replaced at a reload."""
@@ -39,3 +47,5 @@ class Shared:
     """Keeps what is known of a user for the next start; does not wait for the disk."""
     state_directory: Callable[[Account], str]
     """Returns a user's own directory for indexes and locks, made if need be. Raises OSError."""
+    starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STARTING))
+    """Held by a user whose worker is being started."""

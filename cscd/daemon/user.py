@@ -6,6 +6,7 @@ which then decides. So there is one place where a pass starts, and one order of 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Final, Literal
@@ -18,7 +19,7 @@ from cscd.daemon.pace import Pace
 from cscd.daemon.passes import Passes
 from cscd.daemon.pauses import Pauses
 from cscd.daemon.setup import setup_of
-from cscd.daemon.shared import Shared
+from cscd.daemon.shared import STARTING_SECONDS, Shared
 from cscd.daemon.stay import Stay
 from cscd.daemon.timers import Timers
 from cscd.daemon.told import event_of
@@ -42,7 +43,6 @@ from cscd.worker.messages import (
 GRACE: Final = 2.0
 """Seconds after the last logoff before the last pass: programs close their files, and who logs on again at
 once finds everything as it was."""
-
 
 STOPS_WITHIN: Final = 30.0
 """Seconds from the word to stop until a pass has ended; it does after the chunk at hand."""
@@ -180,29 +180,38 @@ class User:
         return self.operation if self.operation and not self.operation.over else None
 
     async def _start(self) -> Worker | None:
-        """Start a worker; None if that failed, which is counted and told."""
-        shared, began = self._shared, time.monotonic()
-        try:
-            setup = setup_of(shared.settings, self.account, self._state_directory())
-            process = await shared.spawner.spawn(self.account, shared.settings.enforcement.worker_memory)
-        except AccountError as error:  # it does not mend itself
-            self.pauses.give_up()
-            self._fail(0, "exited", f"not started: {error}")
+        """Start a worker; None if that failed, which is counted and told, or is not wanted any more."""
+        began = time.monotonic()
+        async with self._shared.starting:
+            worker = None if self.over else await self._spawn()
+            if worker:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(worker.settled(), STARTING_SECONDS)
+        if worker is None:
             return None
-        except OSError as error:
-            self._fail(0, "exited", f"not started: {error}")
-            return None
-        for root, setting in sandbox.hidden(setup.roots):
-            shared.log.emit(RootHidden(path=root, setting=setting))
-        self.worker = worker = Worker(process, self, setup)
-        while not worker.ready and not worker.over:
-            await self._sleep()
+        await worker.settled()
         if worker.over:
             self._bury(worker)
             return None
         self._log.emit(WorkerStarted(worker_pid=worker.pid, seconds=time.monotonic() - began))
         self._await_recheck()
         return worker
+
+    async def _spawn(self) -> Worker | None:
+        """Have a worker forked; None if that failed."""
+        shared = self._shared
+        try:
+            setup = setup_of(shared.settings, self.account, self._state_directory())
+            process = await shared.spawner.spawn(self.account, shared.settings.enforcement.worker_memory)
+        except (AccountError, OSError) as error:
+            if isinstance(error, AccountError):
+                self.pauses.give_up()  # it does not mend itself
+            self._fail(0, "exited", f"not started: {error}")
+            return None
+        for root, setting in sandbox.hidden(setup.roots):
+            shared.log.emit(RootHidden(path=root, setting=setting))
+        self.worker = Worker(process, self, setup)
+        return self.worker
 
     async def _serve(self, worker: Worker) -> None:
         """Have a worker do what is to be done, until it has ended."""

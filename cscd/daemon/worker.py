@@ -90,6 +90,7 @@ class Worker:
         self.failure: tuple[str, str] | None = None
         """Why it was given up, as `worker_failed` says it: reason and detail."""
         self.asked_to_end = False
+        self._settled = asyncio.Event()
         self._pinged = 0
         self._answered = 0
         self._link = Link(process.connection, self)
@@ -131,6 +132,10 @@ class Worker:
         self._link.close()
         self._process.kill()
 
+    async def settled(self) -> None:
+        """Wait until it is ready, or has ended."""
+        await self._settled.wait()
+
     async def wait(self) -> int:
         """Wait for its end and return its wait status."""
         return await asyncio.shield(self._end)
@@ -141,6 +146,7 @@ class Worker:
         """Take a message of the worker's."""
         if isinstance(message, Ready):
             self.ready = True
+            self._settled.set()
             self._deadline.cancel()
             self._listener.changed()
         elif not self.ready:
@@ -187,6 +193,7 @@ class Worker:
         finally:
             self._deadline.cancel()
             self._link.close()
+            self._settled.set()
             self._listener.changed()
 
 

@@ -1,6 +1,7 @@
 """One user of the service: when a worker starts, when a pass starts, and when both end."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,53 @@ def test_a_logon_starts_a_worker_and_a_pass(directory: Path) -> None:
         await until(lambda: "pass_completed" in world.told)
         assert world.told.index("worker_started") < world.told.index("pass_started")
         assert world.last("pass_started")["trigger"] == "logon"
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_only_so_many_workers_start_at_once(directory: Path) -> None:
+    """The next one starts when one is ready, ends before it is, or takes too long; who left needs none."""
+
+    async def test() -> None:
+        world = World(directory)
+        world.shared.starting = asyncio.Semaphore(2)
+        users = Users(world.shared)
+        accounts = [replace(ALICE, uid=ALICE.uid + number) for number in range(5)]
+        for account in accounts:
+            users.logged_on(account)
+        await until(lambda: len(world.peers) == 2)
+        await world.peers[0].be_ready()
+        await until(lambda: len(world.peers) == 3)
+        world.peers[1].exit()
+        await until(lambda: len(world.peers) == 4)
+        for user_of in users:
+            user_of.leave()
+        await world.peers[2].be_ready()
+        await world.peers[3].be_ready()
+        await users.stop()
+        assert len(world.peers) == 4
+        world.close()
+
+    within(test())
+
+
+def test_a_worker_that_is_slow_to_start_does_not_keep_others_from_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user can stop the own worker, and is waited for alone."""
+    monkeypatch.setattr(user, "STARTING_SECONDS", 0.02)
+
+    async def test() -> None:
+        world = World(directory)
+        world.shared.starting = asyncio.Semaphore(1)
+        users = Users(world.shared)
+        users.logged_on(ALICE)
+        users.logged_on(replace(ALICE, uid=ALICE.uid + 1))
+        await until(lambda: len(world.peers) == 2)
+        await world.peers[0].be_ready()
+        await until(lambda: "worker_started" in world.told)
         await users.stop()
         world.close()
 
