@@ -35,6 +35,7 @@ A worker, which the service has for every user that is logged on:
 `priority`      making way for others in the background
 `spawning`      what the daemon and the fork server say to each other
 `preload`       all that a worker will need, loaded before it is forked
+`rehearsal`     its first steps, done before the fork, so that it shares what they write to
 `forkserver`    the process that workers are forked from
 `noticed`       what the watcher tells
 `hints`         what is to be told of one root, bounded

@@ -11,7 +11,6 @@ of whatever a worker leaves behind, and ends that.
 
 import contextlib
 import errno
-import gc
 import os
 import resource
 import select
@@ -23,7 +22,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from cscd.errors import AccountError, ConfinementError, MessageError
-from cscd.worker import confinement, kernel, preload, resident
+from cscd.worker import confinement, kernel, preload, rehearsal, resident
 from cscd.worker.channel import Channel, encoded
 from cscd.worker.confinement import Credentials, Limits
 from cscd.worker.messages import Message
@@ -199,9 +198,9 @@ def main(arguments: list[str], run: Run) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kernel.adopt_orphans()
     preload.warm()
-    # Without a collection before: the holes that it makes in our pages would be filled by every worker anew.
-    gc.freeze()
+    fillings = rehearsal.settle()
     _ForkServer(connection, run).serve()
+    del fillings  # until now they kept others from their places
     return 0
 
 

@@ -269,6 +269,7 @@ class Resident:
     def end(self) -> None:
         """Stop everything that is at work, and wait for it, but not for ever."""
         self._vigil.close()
+        self._arrivals.listen((), mounts=False)
         if self._course:
             self._end_course(self._course)
 
