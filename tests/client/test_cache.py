@@ -1,6 +1,8 @@
 """The client for programs: calls, answers, the signal, and what there is where no service or bus is."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
@@ -112,6 +114,33 @@ def test_who_leaves_cancels_the_call(server: Served) -> None:
 
     asyncio.run(left())
     assert server.core.calls[0].gone.wait(SECONDS)
+
+
+@pytest.mark.parametrize("uid", [None, 1234])
+def test_what_is_left_behind_goes_on(server: Served, uid: int | None) -> None:
+    """For oneself or another user, after the connection is closed."""
+    server.core.work = held
+
+    async def work(cache: Cache) -> None:
+        await cache.leave_behind(State.UNENCRYPTED, Flag.BACKGROUND, uid)
+        await until(lambda: server.call_number(1), "the call has come")
+
+    on(server.bus.address, work)
+    assert on(server.bus.address, Cache.encryption).encrypted
+    (call,) = server.core.calls
+    assert (call.goal, call.bits, call.for_uid) == (State.UNENCRYPTED, int(Flag.BACKGROUND), uid)
+    assert not call.gone.is_set()
+    server.call(call.let_go.set)
+
+
+def test_nothing_of_the_service_is_loaded() -> None:
+    """A program that calls it pays for what is on the bus alone."""
+    program = "import sys, cscd.client; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
+    assert "cscd.client.cache" in loaded
+    parts = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("cscd.")}
+    assert parts == {"cscd.age", "cscd.client", "cscd.daemon", "cscd.errors", "cscd.files"}
+    assert loaded.isdisjoint({"cscd.daemon.service", "cscd.daemon.bus", "pydantic"})
 
 
 # -- questions ---------------------------------------------------------------------------------------------
