@@ -153,6 +153,13 @@ class Encryption:
         """
         if self._verdict(goal) is Verdict.ADMINISTRATOR:
             await self._require(caller, CHANGE_STATE, flags)
+        changing = asyncio.create_task(self._choose(caller, goal, uid), name="change")
+        # Who leaves now leaves a change that is not half made: others hear of it all the same.
+        changing.add_done_callback(_seen)
+        await asyncio.shield(changing)
+
+    async def _choose(self, caller: Caller, goal: State, uid: int) -> None:
+        """Change the state, and have everybody but the user follow. Raises `Refusal`."""
         async with self._changing:
             if self._verdict(goal) is Verdict.CONVERGE:
                 return
@@ -188,6 +195,12 @@ class Encryption:
             decision = await self.authority.allows(caller, action, interactive=interactive)
         if decision is not Decision.ALLOWED:
             raise Refusal(Code.ACCESS_DENIED, decision.value)
+
+
+def _seen(done: "asyncio.Task[None]") -> None:
+    """Take note of a refusal that nobody may be left to hear."""
+    if not done.cancelled():
+        done.exception()
 
 
 async def _begun(sink: ItemSink, *, waits: bool) -> bool:

@@ -1,6 +1,7 @@
 """Encrypt, with workers and sinks that do what the test says."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from cscd.daemon.status import Status
 from cscd.daemon.users import Users
 from cscd.files.goal import State
 from cscd.worker.messages import Go, ItemBegins, ItemEnds, ReasonCount, StopPass
-from tests.daemon.peer import ALICE, Peer, World, until, within
+from tests.daemon.peer import ALICE, DEADLINE, Peer, World, until, within
 
 BOB = Account("bob", 1002, 1002, "/home/bob", (1002,))
 CALLER = Caller(ALICE.uid, ALICE.name)
@@ -249,6 +250,35 @@ def test_others_who_are_logged_on_follow_in_the_background(tmp_path: Path) -> No
         start = await bobs.hear_start()
         assert (start.goal, start.background) == (State.UNENCRYPTED, True)
         assert await call is Code.SUCCESS
+        await service.end()
+
+    within(test())
+
+
+def test_who_leaves_while_the_state_changes_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others' items follow all the same."""
+
+    async def test() -> None:
+        service = Service(tmp_path)
+        service.users.logged_on(BOB)
+        bobs = await service.peer()
+        await finished(bobs)
+        choose, begun, goes_on = service.shared.cache.choose, threading.Event(), threading.Event()
+
+        def slowly(state: State, caller: str) -> None:
+            begun.set()
+            assert goes_on.wait(DEADLINE)
+            choose(state, caller)
+
+        monkeypatch.setattr(service.shared.cache, "choose", slowly)
+        call = service.call(State.UNENCRYPTED)
+        await until(begun.is_set)
+        call.cancel()
+        await asyncio.wait((call,))
+        goes_on.set()
+        assert (await bobs.hear_start()).goal is State.UNENCRYPTED
         await service.end()
 
     within(test())
