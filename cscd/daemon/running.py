@@ -14,7 +14,7 @@ STALLED: Final = 120.0
 """Seconds in which a pass has to come on, if others wait for its turn: items, or bytes of a large one."""
 LONGEST_TURN: Final = 900.0
 """Seconds that a pass may have while others wait for its turn; what it has done need not be done again."""
-_MAKES_WAY: Final = "turn_over"
+_MAKES_WAY: Final = ("turn_over", "call")
 _DIED: Final = "worker_failed"
 """What `pass_stopped` says of a pass that ended with its process."""
 
@@ -48,8 +48,8 @@ class Running:
 
     @property
     def makes_way(self) -> bool:
-        """Whether it was stopped for others who wait."""
-        return self.stopped_for == _MAKES_WAY
+        """Whether it was stopped for others who wait, and is still to be done."""
+        return self.stopped_for in _MAKES_WAY
 
     def event(self, report: PassEnded) -> PassCompleted | PassStopped | PassFailed:
         """Return the event that tells of its end."""

@@ -280,7 +280,8 @@ class User:
         self, worker: Worker, scope: Scope, trigger: str, operation: Operation | None = None
     ) -> None:
         """Start a pass; without a key for it, come back later."""
-        self.wants.started(scope)
+        if operation is None:  # one of these may be cancelled: what is owed is so until it has ended
+            self.wants.started(scope)
         if not await self.passes.start(worker, self.account, scope, trigger, operation):
             if operation:
                 operation.finish(Code.DECRYPTION_FAILED)
@@ -361,13 +362,16 @@ class User:
 
     def pass_ended(self, said: PassEnded) -> None:
         """See `WorkerListener`."""
+        called = self.operation if self.operation and self.operation.pass_id == said.pass_id else None
         if self.passes.end(said):
             self.pauses.forget()
+            if called:
+                self.wants.started("all")
         elif self.passes.made_way:
             self.wants.want("resume")
         self._end_watches()
-        if self.operation and self.operation.pass_id == said.pass_id:
-            self.operation.end(said)
+        if called:
+            called.end(said)
         self.wants.ended()
         self._await_recheck()
         self._judge(self)

@@ -20,7 +20,7 @@ from cscd.daemon.report import status_of
 from cscd.daemon.status import Status
 from cscd.daemon.users import Users
 from cscd.files.goal import State
-from cscd.worker.messages import Go, ItemBegins, ItemEnds, ReasonCount, StopPass
+from cscd.worker.messages import Go, ItemBegins, ItemEnds, ReasonCount, StopPass, WantPass
 from tests.daemon.peer import ALICE, DEADLINE, Peer, World, until, within
 
 BOB = Account("bob", 1002, 1002, "/home/bob", (1002,))
@@ -344,6 +344,52 @@ def test_a_call_that_is_cancelled_stops_its_pass_and_rolls_nothing_back(
         await finished(peer)
         assert await repeated is Code.SUCCESS
         assert service.encryption.status() == (False, False)
+        await service.end()
+
+    within(test())
+
+
+def test_a_call_that_is_cancelled_takes_the_place_of_no_pass_of_the_services_own(tmp_path: Path) -> None:
+    """Else a call and a cancel at each logon would keep a user's items out of the state for good."""
+
+    async def test() -> None:
+        service = Service(tmp_path)
+        service.users.logged_on(ALICE)
+        peer = await service.peer()
+        first = await peer.hear_start()
+        call = service.call(State.ENCRYPTED)
+        assert isinstance(await peer.hear(), StopPass)
+        peer.finish(first, stopped=True, complete=False, partial=True)
+        start = await peer.hear_start()
+        assert service.encryption.cancel(CALLER) is Code.SUCCESS
+        assert isinstance(await peer.hear(), StopPass)
+        peer.finish(start, stopped=True, complete=False, partial=True)
+        assert await call is Code.CANCELLED
+        again = await peer.hear_start()
+        assert (again.scope, again.background) == ("all", True)
+        peer.finish(again)
+        await until(lambda: not service.encryption.status()[1])
+        await service.end()
+
+    within(test())
+
+
+def test_a_call_that_is_done_is_the_pass_of_the_services_own(tmp_path: Path) -> None:
+    """Nothing is done twice."""
+
+    async def test() -> None:
+        service = Service(tmp_path)
+        service.users.logged_on(ALICE)
+        peer = await service.peer()
+        first = await peer.hear_start()
+        call = service.call(State.ENCRYPTED)
+        assert isinstance(await peer.hear(), StopPass)
+        peer.finish(first, stopped=True, complete=False, partial=True)
+        await finished(peer)
+        assert await call is Code.SUCCESS
+        await until(lambda: not service.encryption.status()[1])
+        peer.say(WantPass(trigger="new_items", scope="found", items=1))
+        assert (await peer.hear_start()).scope == "found"
         await service.end()
 
     within(test())
