@@ -152,7 +152,7 @@ def _tell_service(drill: Drill, keys: Keyring, terminal: Terminal) -> bool:
         return False
     if not (isinstance(answer, dict) and answer.get("remembered") is True):
         terminal.say(
-            "this key is none of encryption.recovery_recipients: the drill was logged, and does not count"
+            "not logged: this key is none of encryption.recovery_recipients, and proves nothing of them"
         )
         return False
     return True

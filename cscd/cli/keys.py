@@ -193,7 +193,9 @@ def _advice(path: str, recipient: str) -> tuple[str, ...]:
         f"           - {recipient}",
         "2. Move the file off this computer, onto two media in two safe places.",
         "   Whoever has it can read every user's files; without it, what a lost key encrypted is lost.",
-        "3. Test it where it is kept, on an item that was encrypted after the reload, and again every year:",
+        "3. Test it on items that were encrypted after the reload, and again every year: on this computer,",
+        f"       cscd keys recovery-drill --identity {name}",
+        "   or where it is kept, with a copy of an item:",
         f"       age --decrypt --identity {name} --output copy-of-item item",
     )
 

@@ -1,6 +1,6 @@
 """The cache-wide encryption state: which it is, what changes it, and whether every item known is in it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from cscd.config.settings import EncryptionSettings, Policy
@@ -81,16 +81,10 @@ class Cache:
         """What came of the last drill with a key of the recovery recipients; None if there was none."""
         return self._database.cache.drill
 
-    def drilled(self, drill: DrillRecord, recipients: Iterable[str]) -> bool:
-        """Remember a drill, if it was held with the key of a recovery recipient; returns whether it was.
-
-        Waits for the disk.
-        """
-        if not set(recipients) & set(self.recovery):
-            return False
+    def drilled(self, drill: DrillRecord) -> None:
+        """Remember a drill that was held with the key of a recovery recipient. Waits for the disk."""
         for event in self._database.assume(replace(self._database.cache, drill=drill)):
             self._log.emit(event)
-        return True
 
     @property
     def without_recovery(self) -> bool:

@@ -11,12 +11,19 @@ from cscd.events.recovery import RecoveryDrillFailed, RecoveryDrillPassed
 
 
 async def held(drill: AskDrill, cache: Cache, disk: Disk, log: Log) -> bool:
-    """Log a drill, and remember it if it was of a recovery key in force; returns whether it was."""
+    """Log and remember a drill, if it was of a recovery key in force; returns whether it was.
+
+    What another key opens says nothing about recovery.
+    """
+    if not set(drill.recipients) & set(cache.recovery):
+        return False
     if drill.failed:
-        log.emit(
-            RecoveryDrillFailed(items=drill.items, failed=drill.failed, path=drill.first, reason=drill.reason)
+        event = RecoveryDrillFailed(
+            items=drill.items, failed=drill.failed, path=drill.first, reason=drill.reason
         )
+        log.emit(event)
     else:
         log.emit(RecoveryDrillPassed(items=drill.items))
     record = DrillRecord(time.time(), drill.items, drill.failed)
-    return await disk.do(lambda: cache.drilled(record, drill.recipients))
+    await disk.do(lambda: cache.drilled(record))
+    return True

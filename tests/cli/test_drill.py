@@ -2,6 +2,7 @@
 
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cscd.cli.terminal import Terminal
 from cscd.errors import TargetError
 from tests.cli.shell import Shell
 from tests.cli.test_recheck import content, key
+from tests.daemon.serving import Served, served
 from tests.support import requires
 from tests.support.users import ALICE
 
@@ -41,6 +43,41 @@ def test_a_key_that_opens_every_item_passes(shell: Shell, items: Path) -> None:
     assert done.code == ExitCode.OK
     assert "The key opens every one: tried 3 items of 4 files." in done.text
     assert {path: os.stat(path) for path in before} == before
+
+
+@pytest.fixture
+def server(shell: Shell) -> Iterator[Served]:
+    """Serve where the user's own service would."""
+    shell.variables["XDG_RUNTIME_DIR"] = str(shell.home / "run")
+    (shell.home / "run" / "cscd").mkdir(parents=True)
+    with served(shell.home / "run" / "cscd" / "control") as server:
+        yield server
+
+
+def test_the_service_is_told(shell: Shell, items: Path, recovery: X25519Identity, server: Served) -> None:
+    """The public half of the key, how many were tried and failed, and the first that failed."""
+    assert shell.run(*DRILL, "--json", items).json["remembered"]
+    (items / os.fsdecode(b"\xff")).write_bytes(b"new\n")
+    shell.run("recheck", "-r", str(X25519Identity.generate().recipient), items)
+    shell.run(*DRILL, items)
+    passed, failed = server.answers.drills
+    assert (passed.recipients, passed.items, passed.failed) == ((str(recovery.recipient),), 3, 0)
+    assert (failed.items, failed.failed, failed.reason) == (4, 1, "no_identity")
+    assert failed.first == str(items / os.fsdecode(b"\xff"))
+
+
+def test_a_key_that_is_no_recovery_key_is_said(shell: Shell, items: Path, server: Served) -> None:
+    """The drill passes all the same: the key opens what it opens."""
+    server.answers.counts = False
+    done = shell.run(*DRILL, "--json", items)
+    assert (done.code, done.json["remembered"]) == (ExitCode.OK, False)
+    assert "none of encryption.recovery_recipients" in done.messages
+
+
+def test_without_the_service_it_is_held_and_not_logged(shell: Shell, items: Path) -> None:
+    """As on another machine, with the files of a backup."""
+    done = shell.run(*DRILL, items)
+    assert (done.code, "not logged: the service is not running" in done.messages) == (ExitCode.OK, True)
 
 
 def test_the_sample_is_as_large_as_asked_for(shell: Shell, items: Path) -> None:
