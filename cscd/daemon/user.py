@@ -84,7 +84,7 @@ class User:
             # A pass over everything that is under way serves this logon, too.
             if not self.passes.over_everything:
                 self.wants.want("logon")
-        elif moved:
+        if moved:
             self.reconfigure()
         self.stay = Stay.HERE
         self._wake.set()
@@ -104,7 +104,7 @@ class User:
 
     def reconfigure(self) -> None:
         """Work by the settings that are in force now."""
-        if self.worker and self.worker.ready:
+        if self.worker:  # one that is not ready yet takes the last setup, too
             try:
                 self.worker.send(setup_of(self._shared.settings, self.account, self._state_directory()))
             except (AccountError, OSError) as error:

@@ -201,6 +201,28 @@ def test_who_comes_back_while_the_worker_ends_gets_another_one(directory: Path) 
     within(test())
 
 
+@pytest.mark.parametrize("ready", [True, False])
+def test_who_comes_back_with_another_home_is_served_there(directory: Path, *, ready: bool) -> None:
+    """Also in the last pass, and while the worker starts."""
+
+    async def test() -> None:
+        world = World(directory)
+        users = Users(world.shared)
+        users.logged_on(ALICE)
+        peer = await world.peer(0, ready=ready)
+        if ready:
+            peer.finish(await peer.hear_start())
+            users.logged_off(ALICE.uid)
+            await peer.hear_start()
+        users.logged_on(replace(ALICE, home="/home/elsewhere"))
+        while (setup := await peer.hear()).roots != ("/home/elsewhere/.cache/cscd",):
+            assert isinstance(setup, Setup)
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
 def test_what_the_worker_finds_gets_a_pass_at_once(directory: Path) -> None:
     """Also while other users' passes take all the turns."""
 
