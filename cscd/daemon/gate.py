@@ -33,6 +33,10 @@ _PIECE: Final = 256 << 10
 _AT_ONCE: Final = 16
 """Pieces of nothing of interest, before everything else has its turn again."""
 
+_AFTER_SERIAL: Final = 12
+_MOST_HEADERS: Final = 256
+"""Headers that are remembered."""
+
 BUS: Final = "org.freedesktop.DBus"
 """The sender of what the bus itself says; nobody else can have this name."""
 
@@ -67,6 +71,7 @@ class Gate:
         """Take what may come in."""
         self._expected = expectations
         self._data = bytearray()
+        self._headers: dict[tuple[int, bytes], frame.Header] = {}
         self._discard = 0
         """Bytes that are still to come of what is not wanted."""
 
@@ -103,12 +108,23 @@ class Gate:
         if len(self._data) < size.header:
             return None
         try:
-            header = frame.header(self._data[: size.header])
+            header = self._header(size)
         except MessageError:  # its sender's fault alone, for the bus knew how long it is
             return self._refused(size)
         if self._unwanted(header, size.kind):
             return self._refused(size)
         return self._whole(size) if self._readable(header, size.body) else self._cut(header, size)
+
+    def _header(self, size: frame.Lengths) -> frame.Header:
+        """Return what a header says; a flood has the same one again and again, but for the serial."""
+        key = (self._data[0], bytes(self._data[_AFTER_SERIAL : size.header]))
+        found = self._headers.get(key)
+        if found is None:
+            found = frame.header(self._data[: size.header])
+            if len(self._headers) >= _MOST_HEADERS:
+                self._headers.clear()
+            self._headers[key] = found
+        return found
 
     def _refused(self, size: frame.Lengths) -> bytes:
         self._discard = size.header + size.body

@@ -37,6 +37,8 @@ _MOST_STRANGERS: Final = 128
 """Calls of one connection that wait until the bus has said whose it is: as many as a system bus lets it have
 unanswered (dbus-daemon(1), max_replies_per_connection)."""
 
+_TOO_MANY: Final = "too many calls at once; try again in a second"
+
 SIGNATURES: Final = frozenset(
     {
         # What methods take; a variant, for a property to be set, is never read.
@@ -168,8 +170,7 @@ class Reception:
             reply = await self._answer(call, caller, cut=cut)
         finally:
             self._allowance.release(seat)
-        if not call.flags & MessageFlag.NO_REPLY_EXPECTED:
-            self._connection.send(reply)
+        self._reply(call, reply)
 
     def _turn_away(self, call: Message, caller: Caller, limit: str) -> None:
         self._limited(caller, limit, call.member or "")
@@ -178,8 +179,11 @@ class Reception:
             self._shun(caller.uid)
             return
         self._refusals.release(seat)
-        refusal = Refusal(ErrorType.LIMITS_EXCEEDED, "too many calls at once; try again in a second")
-        self._connection.send(refusal.reply_to(call))
+        self._reply(call, Refusal(ErrorType.LIMITS_EXCEEDED, _TOO_MANY).reply_to(call))
+
+    def _reply(self, call: Message, reply: Message) -> None:
+        if not call.flags & MessageFlag.NO_REPLY_EXPECTED:
+            self._connection.send(reply)
 
     def _shun(self, uid: int) -> None:
         now = self._now()

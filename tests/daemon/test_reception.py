@@ -28,7 +28,7 @@ PEER = "org.freedesktop.DBus.Peer"
 
 SECONDS = 3.0
 """For which a flood lasts."""
-ANSWERED = 0.5
+ANSWERED = 1.5
 """Seconds until an answer, at the median, while others flood the bus."""
 ANSWERED_BEHIND_GIANTS = 3.0
 """The same, behind the 127 MiB that the bus lets others have waiting for us (max_outgoing_bytes)."""
