@@ -114,6 +114,7 @@ class Service:
         self._bus: Bus | None = None
         self._reloading: asyncio.Task[None] | None = None
         self._reload_wanted = False
+        self._up = False
         self._asked_to_stop: asyncio.Future[str]
 
     @property
@@ -126,6 +127,7 @@ class Service:
         self._asked_to_stop = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._ask_to_reload)
         try:
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
@@ -223,7 +225,6 @@ class Service:
 
     async def _start(self) -> None:
         """Say that the service is up, once it is known who is logged on, or that this takes long."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._ask_to_reload)
         known = asyncio.ensure_future(self._logons.known.wait())
         await asyncio.wait((known, self._asked_to_stop), timeout=_KNOWN_WITHIN, return_when=FIRST_COMPLETED)
         known.cancel()
@@ -238,6 +239,9 @@ class Service:
                 users=len(self._logons.open),
             )
         )
+        self._up = True
+        if self._reload_wanted:
+            self._ask_to_reload()
 
     async def _stop(self, *tasks: "asyncio.Task[None]") -> None:
         """End what is under way; a task that ended by itself is a bug, and told."""
@@ -274,8 +278,10 @@ class Service:
         )
 
     def _ask_to_reload(self) -> None:
-        """Reload; once more if that is under way, however often it is asked for meanwhile."""
+        """Reload; once more if that is under way, however often it is asked for; in a start, after that."""
         self._reload_wanted = True
+        if not self._up:
+            return
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.get_running_loop().create_task(self._reload(), name="reload")
 

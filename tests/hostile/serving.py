@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -129,8 +129,16 @@ class Served:
 
 
 @contextmanager
-def served(directory: Path, turns: int = 2) -> Iterator[Served]:
-    """Run the service until the block ends; it has to end by itself then, and to leave nothing running."""
+def served(
+    directory: Path, turns: int = 2, starting: Callable[[int], None] = lambda _: None
+) -> Iterator[Served]:
+    """Run the service until the block ends; it has to end by itself then, and to have said nothing amiss.
+
+    Args:
+        directory: for all that is its own and its users'; others can reach it.
+        turns: how many passes run at once.
+        starting: called with its process id as soon as it has read its configuration.
+    """
     served = Served(directory)
     for name in ("state", "run", "cache", "systemd", "systemd/sessions"):
         (directory / name).mkdir()
@@ -146,6 +154,9 @@ def served(directory: Path, turns: int = 2) -> Iterator[Served]:
         _run(settings, directory)
     status = None
     try:
+        log = directory / "log"
+        wait_until(lambda: log.exists() and served.told("config_loaded"), "it starts", deadline=30.0)
+        starting(served.pid)
         control = directory / "run" / "control"
         wait_until(lambda: control.exists() and served.told("service_started"), "it is up", deadline=30.0)
         yield served

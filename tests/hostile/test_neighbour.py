@@ -211,6 +211,21 @@ def test_who_halts_the_own_worker_in_a_pass_gives_the_turn_back(
         wait_until(lambda: passes.is_encrypted(item.read_bytes()), "the turn came", deadline=20.0)
 
 
+def test_reloads_without_end_are_few(common_path: Path) -> None:
+    """Also in the start, which none of them ends; and users are served meanwhile."""
+
+    def storm(pid: int) -> None:
+        for _ in range(500):
+            os.kill(pid, signal.SIGHUP)
+
+    with served(common_path, starting=storm) as service:
+        service.log_on(ALICE)
+        storm(service.pid)
+        serves_alice(service)
+        wait_until(lambda: len(service.told("config_loaded")) > 2, "it was reloaded twice")
+        assert len(service.told("config_loaded")) < 50
+
+
 @pytest.mark.parametrize("manner", puppet.MANNERS)
 def test_a_worker_that_its_user_has_taken_over_costs_nobody_else(
     common_path: Path, monkeypatch: pytest.MonkeyPatch, manner: str
