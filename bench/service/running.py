@@ -130,6 +130,8 @@ def running(ground: Ground) -> Iterator[Running]:
     """
     with contextlib.ExitStack() as stack:
         ground.notified.unlink(missing_ok=True)
+        for session in (ground.sessions / "sessions").iterdir():  # of a daemon that was here before
+            session.unlink()
         notified = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notified.bind(os.fspath(ground.notified))
         notified.settimeout(READY_WITHIN)

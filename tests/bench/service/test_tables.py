@@ -56,7 +56,6 @@ def test_all_that_was_promised_of_the_service_is_judged() -> None:
         "idle, 20 sessions: wake-ups/min of the others": False,
         "idle session of 500, private": False,
         "logon to worker, one by one, p99": True,
-        "logon to worker, at once, p99": False,
         "storm of 200 logons: files left plain": False,
         "status during the storm, longest": True,
         "close to encrypted, one by one": True,
