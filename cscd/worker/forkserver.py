@@ -77,7 +77,18 @@ class _ForkServer:
                 if self._woken in ready:
                     self._reap()
                 if self._connection.fileno() in ready and not self._answer():
-                    return
+                    break
+        self._end_all()
+
+    def _end_all(self) -> None:
+        """End every worker, then what it leaves behind: that becomes ours, and would be nobody's after us."""
+        while left := _children():
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in left:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
 
     def _send(self, message: Message, *descriptors: int) -> None:
         socket.send_fds(self._connection, [encoded(message)], descriptors)

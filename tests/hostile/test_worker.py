@@ -146,4 +146,9 @@ def test_a_worker_with_more_and_more_children_is_ended_with_all_of_them() -> Non
         signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
         assert select.select([worker.channel], [], [], DEADLINE)[0]
         assert worker.channel.recv(1) == b""  # nobody is left who holds the other end
-        assert server.spawn(ALICE).hear() == Ready()
+        another = server.spawn(ALICE)
+        assert another.hear() == Ready()
+        another.channel.setblocking(False)  # noqa: FBT003 - the standard library's
+        end = another.channel.dup()
+    with end:
+        assert end.recv(1) == b""  # they end with the fork server, too: nobody has the other end any more
