@@ -26,6 +26,7 @@ Behind them:
 `keyring`       the keys that the arguments ask for
 `trees`         the directories that a pass works on
 `drill`         ``cscd keys recovery-drill``
+`rehearsal`     one drill, and what is printed of it
 `caches`        where everybody's cached files are
 `origins`       what is to be recovered, and where to
 `interrupts`    SIGINT and its like

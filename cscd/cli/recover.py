@@ -165,7 +165,8 @@ def _into(
     terminal: Terminal,
     interrupts: Interrupts,
 ) -> Whole:
-    manner = Manner(keys.identities, arguments.only_encrypted, arguments.all_age)
+    spare = {(file.device, file.inode) for file in keys.files}
+    manner = Manner(keys.identities, arguments.only_encrypted, arguments.all_age, spare)
     bases = beside(origins)
     with target(arguments.into) as into:
         finished = tuple(

@@ -8,13 +8,14 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cscd import age
-from cscd.age import Identity, Marker
-from cscd.errors import AgeError, NoMatchError
+from cscd.age import Header, Identity, Marker
+from cscd.age.marker import STANZA
+from cscd.errors import AgeError, MacError, NoMatchError
 from cscd.files import kernel
 from cscd.files.content import LOOK, examine
 from cscd.files.failure import consequence
@@ -29,6 +30,8 @@ from cscd.files.version import version
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _PERMISSIONS: Final = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
 _ACL: Final = "system.posix_acl_access"
+_FIRST_STANZA: Final = 64
+"""Bytes that hold the version line and our marker, which is the first stanza."""
 _FOREIGN: Final = Marker("0" * 16)
 """Stands in for the marker of an age file that has none."""
 
@@ -43,6 +46,31 @@ def open_original(directory: int, name: str) -> int:
         return os.open(name, _OPEN, dir_fd=directory)  # only the owner and root may ask so (open(2))
 
 
+def look(fd: int, beginning: bytes, identities: Sequence[Identity]) -> tuple[Header, Marker] | None:
+    """Return the header and marker of an encrypted item, None for content of any other kind.
+
+    As `examine` does, and stricter: here an item must not pass for plain because its header is damaged. So it
+    is taken for one if it has a stanza of ours all the same, or begins with what is left of one, or if an
+    identity unwraps its file key and the MAC is wrong.
+
+    Raises `LeftAlone` with DAMAGED, and OSError from reading.
+    """
+    found = examine(fd, beginning)
+    if found or not age.looks_like_age(beginning):
+        return found
+    try:
+        header, _ = age.read_header(lambda size, offset: os.pread(fd, size, offset))
+        if any(stanza.type == STANZA for stanza in header.stanzas):
+            raise LeftAlone(Reason.DAMAGED, detail="its marker has been altered")
+        age.unlock(header, identities)
+    except NoMatchError:
+        return None  # an age file of the user's
+    except AgeError as error:
+        if isinstance(error, MacError) or STANZA.encode("ascii") in beginning[:_FIRST_STANZA]:
+            raise LeftAlone(Reason.DAMAGED, detail=str(error)) from None
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """What is copied, and how."""
@@ -52,6 +80,8 @@ class Manner:
     """Leave alone what is not encrypted."""
     all_age: bool = False
     """Decrypt also age files that cscd did not write, where an identity opens them."""
+    spared: Collection[tuple[int, int]] = ()
+    """Files that are not copied, by device and inode number: the keys in use."""
 
 
 class Copy:
@@ -83,11 +113,11 @@ class Copy:
         self.size = size = status.st_size
         if not stat.S_ISREG(status.st_mode):
             raise LeftAlone(Reason.NOT_REGULAR)
-        if is_second(self.name, status):
+        if is_second(self.name, status) or (status.st_dev, status.st_ino) in manner.spared:
             raise LeftAlone(Reason.EXCLUDED)
         source, beginning = self._source, os.pread(self._source, LOOK, 0)
         goal = Goal(State.UNENCRYPTED, identities=manner.identities)
-        found = examine(source, beginning)
+        found = look(source, beginning, manner.identities)
         if found:
             return lambda: Decryption(source, beginning, *found, goal, size)
         if manner.all_age and age.looks_like_age(beginning):

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from cscd.age import AgeReader, Identity
 from cscd.errors import AgeError, NoMatchError
-from cscd.files.content import LOOK, examine
+from cscd.files.content import LOOK
 from cscd.files.outcome import LeftAlone, Outcome, Reason, Result
-from cscd.files.restore import left_alone, open_original
+from cscd.files.restore import left_alone, look, open_original
 from cscd.files.temporary import is_second
 from cscd.files.tree import Tree
 from cscd.files.walk import Slice, walk
@@ -157,7 +157,7 @@ class Drill:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode) or is_second(name, status):
                 return False
-            if not examine(fd, os.pread(fd, LOOK, 0)):
+            if not look(fd, os.pread(fd, LOOK, 0), self._identities):
                 return False
             reader = AgeReader(fd, status.st_size, self._identities)
             next(reader.chunks(0, 1), None)

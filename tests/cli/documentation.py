@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from cscd.cli.drill import DrillReport
 from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
 from cscd.cli.keys import KeysReport, RecoveryReport
+from cscd.cli.rehearsal import DrillReport
 from cscd.cli.report import RecoverReport, Report
 from cscd.cli.verdict import EXITS, EncryptReport
 from cscd.client import Code

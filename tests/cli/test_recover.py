@@ -99,6 +99,20 @@ def test_a_damaged_file_gets_no_name(shell: Shell, cache: Path, lost: dict[str, 
 
 
 @pytest.mark.usefixtures("lost")
+def test_damage_to_the_marker_makes_no_file_plain(shell: Shell, cache: Path) -> None:
+    """Wherever a bit of it is flipped: what is copied as plain content would pass for restored."""
+    raw = (cache / "one").read_bytes()
+    places = range(len(b"age-encryption.org/v1\n"), raw.index(b"\n-> X25519"))
+    for place in places:
+        (cache / f"flipped-{place}").write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+    done = shell.run(*RECOVER, "--into", "safe", "--json", cache)
+    (reason,) = done.json["trees"][0]["left"]
+    assert (done.code, reason["reason"], reason["items"]) == (ExitCode.DAMAGED, "damaged", len(places))
+    drill = shell.run("keys", "recovery-drill", "-i", "recovery.key", "--json", cache).json
+    assert (drill["items"], drill["failed"]) == (len(places) + 3, len(places))
+
+
+@pytest.mark.usefixtures("lost")
 def test_another_identity_restores_nothing(shell: Shell, cache: Path) -> None:
     """The exit code speaks of the key; no file has a name."""
     key(shell.home / "other.key")
@@ -132,6 +146,14 @@ def test_other_age_files_are_content_unless_told_otherwise(
     assert shell.run(*RECOVER, "--into", "opened", "--all-age", cache).code == ExitCode.OK
     copies = content(shell.home / "opened" / "cache")
     assert (copies["own.age"], copies["secret.age"]) == (b"own\n", secret)
+
+
+def test_the_key_itself_is_not_copied(shell: Shell, cache: Path, lost: dict[str, bytes]) -> None:
+    """Where it lies among the files: the copy is not the place for it."""
+    (shell.home / "recovery.key").rename(cache / "recovery.key")
+    done = shell.run("recover", "-i", cache / "recovery.key", "--into", "safe", cache)
+    assert (done.code, "needed by cscd itself" in done.text) == (ExitCode.OK, True)
+    assert content(shell.home / "safe" / "cache") == lost
 
 
 def test_names_are_kept_byte_for_byte_and_holes_stay_holes(
