@@ -28,7 +28,7 @@ class Code(IntEnum):
     SUCCESS = 0, "every item of the caller is in the state asked for"
     ACCESS_DENIED = 5, "not allowed by the policy, by polkit, or by the permissions of items"
     WRITE_PROTECT = 19, "items are immutable, or on a read-only filesystem"
-    NOT_READY = 21, "no root of the caller's cache is there, or it cannot be worked on"
+    NOT_READY = 21, "the caller has no cache here: not served by the configuration, or no root to work on"
     SHARING_VIOLATION = 32, "items are in use by other programs"
     NOT_SUPPORTED = 50, "items cannot be converted without a risk where they are, or have several names"
     INVALID_PARAMETER = 87, "undefined flags, or a user whom nobody knows; nothing was changed"

@@ -26,6 +26,7 @@ from cscd.daemon.disk import Disk
 from cscd.daemon.flags import Flag, flags_of
 from cscd.daemon.operation import Operation
 from cscd.daemon.policy import Verdict
+from cscd.daemon.rules import against_account
 from cscd.daemon.shared import Shared
 from cscd.daemon.status import Status
 from cscd.daemon.users import Users
@@ -144,7 +145,15 @@ class Encryption:
             raise Refusal(Code.INVALID_PARAMETER, "unknown_user")
         if account.uid != caller.uid:
             await self._require(caller, ENCRYPT_USER, flags)
+        if account.uid and not await self._served(account):
+            raise Refusal(Code.NOT_READY, "not_served")
         return account, flags
+
+    async def _served(self, account: Account) -> bool:
+        """Whether the configuration has a user's items be taken care of at all."""
+        rules = self._shared.settings.sessions
+        numbers = await self._accounts.groups(rules.groups)
+        return account.uid >= rules.min_uid and against_account(account, numbers, rules) is None
 
     async def _change(self, caller: Caller, goal: State, flags: Flag, uid: int) -> None:
         """Change the state of the cache, if it is another one. Raises `Refusal`.

@@ -127,7 +127,7 @@ class EncryptRefused(UserEvent):
     code: Count
     """The Win32 error code that was returned."""
     reason: Word
-    """policy, not_authorized, dialog_dismissed, no_agent, bad_flags or unknown_user."""
+    """policy, not_authorized, dialog_dismissed, no_agent, bad_flags, unknown_user or not_served."""
     policy: Word
     """The policy in force."""
 

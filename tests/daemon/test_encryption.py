@@ -24,6 +24,7 @@ from cscd.worker.messages import Go, ItemBegins, ItemEnds, ReasonCount, StopPass
 from tests.daemon.peer import ALICE, DEADLINE, Peer, World, until, within
 
 BOB = Account("bob", 1002, 1002, "/home/bob", (1002,))
+DAEMON = Account("www-data", 33, 33, "/var/www", (33,))
 CALLER = Caller(ALICE.uid, ALICE.name)
 ROOT = Caller(0, "root")
 
@@ -33,7 +34,9 @@ class Known(Accounts):
 
     async def find(self, uid: int) -> Account | None:
         """Return an account."""
-        return {each.uid: each for each in (ALICE, BOB, Account("root", 0, 0, "/root", (0,)))}.get(uid)
+        return {each.uid: each for each in (ALICE, BOB, Account("root", 0, 0, "/root", (0,)), DAEMON)}.get(
+            uid
+        )
 
 
 class Polkit:
@@ -534,6 +537,21 @@ def test_anothers_items_are_an_administrators_to_convert(tmp_path: Path) -> None
         call = service.call(State.ENCRYPTED, for_uid=BOB.uid)
         await finished(await service.peer())
         assert await call is Code.SUCCESS
+        await service.end()
+
+    within(test())
+
+
+def test_a_system_account_has_no_cache_to_convert(tmp_path: Path) -> None:
+    """It would get a worker and a key by calling; whose items count is the configuration's to say."""
+
+    async def test() -> None:
+        service = Service(tmp_path)
+        daemon = Caller(33, "www-data")
+        assert await service.call(State.UNENCRYPTED, caller=daemon) is Code.NOT_READY
+        assert service.last("encrypt_refused")["reason"] == "not_served"
+        assert service.shared.cache.state is State.ENCRYPTED
+        assert service.peers == []
         await service.end()
 
     within(test())
