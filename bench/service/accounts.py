@@ -3,7 +3,7 @@
 import os
 from functools import partial
 
-from cscd.daemon.account import Account, Accounts
+from cscd.daemon.logon.account import Account, Accounts
 
 FIRST = 700_000
 """The uid and gid of the first one: no user database hands out such numbers by itself."""

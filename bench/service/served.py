@@ -12,8 +12,8 @@ from bench.service.accounts import Numbered
 from cscd.cli.config import checks
 from cscd.config import source
 from cscd.daemon import parts
+from cscd.daemon.logon.sessions import Sessions
 from cscd.daemon.service import Service
-from cscd.daemon.sessions import Sessions
 
 
 def main(config: str, sessions: str, homes: str) -> None:

@@ -14,7 +14,7 @@ from cscd.config import DEFAULT_PATH, Checks, Loaded, Place, Settings, load, sou
 from cscd.config.outline import Key, outline, value_of
 from cscd.config.schema import schema
 from cscd.errors import ConfigError
-from cscd.worker.selection import Selection
+from cscd.worker.passes.selection import Selection
 
 _INDENT: Final = "  "
 

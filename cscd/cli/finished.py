@@ -8,7 +8,7 @@ from cscd.cli.failure import explain
 from cscd.errors import CscdError
 from cscd.files.goal import State
 from cscd.files.outcome import Lasting, Reason
-from cscd.worker.tally import Tally
+from cscd.worker.passes.tally import Tally
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from cscd.cli.terminal import Terminal
 from cscd.cli.underway import UnderWay
 from cscd.cli.verdict import Came
 from cscd.client import Cache, Code, Flag
-from cscd.daemon.status import Status, UserStatus
+from cscd.daemon.telling.status import Status, UserStatus
 from cscd.errors import CancelledError, ServiceError
 from cscd.files.goal import State
 

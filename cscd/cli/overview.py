@@ -12,7 +12,7 @@ from typing import Final
 from cscd.cli import quantities
 from cscd.cli.names import fitted, harmless, shown, width, wrapped
 from cscd.cli.terminal import Style, Terminal
-from cscd.daemon.status import (
+from cscd.daemon.telling.status import (
     LastPass,
     OperationStatus,
     Reasons,

@@ -11,7 +11,7 @@ _ENOUGH: Final = 1.0
 
 
 class Amounts(Protocol):
-    """How far a pass is; see `cscd.worker.tally.Tally`, which is one, for each number."""
+    """How far a pass is; see `cscd.worker.passes.tally.Tally`, which is one, for each number."""
 
     @property
     def finished(self) -> int:

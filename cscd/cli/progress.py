@@ -14,8 +14,8 @@ from cscd.cli.names import fitted, shown, width
 from cscd.cli.pace import Pace
 from cscd.cli.terminal import ERR, Terminal
 from cscd.files.outcome import Lasting
-from cscd.worker.recheck import Waiting
-from cscd.worker.tally import Tally
+from cscd.worker.passes.recheck import Waiting
+from cscd.worker.passes.tally import Tally
 
 DRAW_EVERY: Final = 0.1
 """Seconds between two lines on a terminal."""

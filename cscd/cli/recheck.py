@@ -22,10 +22,10 @@ from cscd.files.goal import Goal, State
 from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
 from cscd.keys.directory import default_path
-from cscd.worker.options import Options
-from cscd.worker.recheck import Pass
-from cscd.worker.selection import Selection
-from cscd.worker.spared import Spared, spared
+from cscd.worker.passes.options import Options
+from cscd.worker.passes.recheck import Pass
+from cscd.worker.passes.selection import Selection
+from cscd.worker.passes.spared import Spared, spared
 
 DEFAULT_RETRY: Final = "30s"
 

@@ -27,12 +27,12 @@ from cscd.errors import BusyError, WorkersDiedError
 from cscd.files.goal import Goal, State
 from cscd.files.restore import Manner
 from cscd.files.tree import Tree
-from cscd.worker.options import Options
-from cscd.worker.places import WHOLE, Places
-from cscd.worker.recheck import Pass
-from cscd.worker.recovery import Recovery, Source
-from cscd.worker.selection import Selection
-from cscd.worker.spared import spared
+from cscd.worker.passes.options import Options
+from cscd.worker.passes.places import WHOLE, Places
+from cscd.worker.passes.recheck import Pass
+from cscd.worker.passes.recovery import Recovery, Source
+from cscd.worker.passes.selection import Selection
+from cscd.worker.passes.spared import spared
 
 DEFAULT_RETRY: Final = "30s"
 

@@ -19,8 +19,8 @@ from cscd.cli.report import Count, Model, ReasonReport
 from cscd.cli.service import Service
 from cscd.cli.terminal import Style, Terminal
 from cscd.errors import ServiceError, TargetError
-from cscd.worker.drill import Drill, Place
-from cscd.worker.tally import Tally
+from cscd.worker.passes.drill import Drill, Place
+from cscd.worker.passes.tally import Tally
 
 NAMED: Final = 5
 """Items named for each reason."""

@@ -14,7 +14,7 @@ from cscd.cli.finished import Finished, Whole
 from cscd.files.goal import State
 from cscd.files.name import Name
 from cscd.files.outcome import Lasting, Reason
-from cscd.worker.tally import Left, Tally
+from cscd.worker.passes.tally import Left, Tally
 
 Count = Annotated[int, Field(ge=0)]
 

@@ -1,4 +1,4 @@
-"""Asking the service over its control socket; `cscd.daemon.requests` has the questions and answers.
+"""Asking the service over its control socket; `cscd.daemon.telling.requests` has the questions and answers.
 
 A plain socket and JSON: nothing of the daemon's is imported, so that a command that only asks starts fast.
 """

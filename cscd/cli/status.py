@@ -16,7 +16,7 @@ from cscd.cli.exitcodes import ExitCode
 from cscd.cli.overview import Overview
 from cscd.cli.service import Service
 from cscd.cli.terminal import Terminal
-from cscd.daemon.status import Status
+from cscd.daemon.telling.status import Status
 from cscd.errors import NotRunningError, ServiceError
 
 EVERY: Final = 1.0

@@ -15,7 +15,7 @@ from cscd.cli.holders import holder
 from cscd.cli.names import fitted, harmless, shown, width, wrapped
 from cscd.cli.terminal import Style, Terminal
 from cscd.files.outcome import Lasting, Reason
-from cscd.worker.tally import Left, Tally
+from cscd.worker.passes.tally import Left, Tally
 
 NAMED: Final = 5
 """Items named for each reason that leaves the cache partial."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
-from cscd.worker.spared import refuse_own_state
+from cscd.worker.passes.spared import refuse_own_state
 
 
 def directory(path: str) -> str:

@@ -12,7 +12,7 @@ from cscd.cli import quantities
 from cscd.cli.names import fitted, width
 from cscd.cli.pace import Pace
 from cscd.cli.terminal import ERR, UNLIMITED, Terminal
-from cscd.daemon.status import UserStatus
+from cscd.daemon.telling.status import UserStatus
 from cscd.files.goal import State
 
 SAY_EVERY: Final = 10.0

@@ -13,7 +13,7 @@ from cscd.cli.names import shown, wrapped
 from cscd.cli.overview import Overview
 from cscd.cli.terminal import Style, Terminal
 from cscd.client import Code, Flag
-from cscd.daemon.status import LastPass, Status, UserStatus
+from cscd.daemon.telling.status import LastPass, Status, UserStatus
 from cscd.files.goal import State
 from cscd.files.outcome import Reason
 

@@ -22,9 +22,9 @@ time for us, `ServiceError` for what else it may say; each names what to do.
 from cscd.client.cache import Cache
 from cscd.client.facts import Change, Encryption, Properties
 from cscd.client.sink import Sink
-from cscd.daemon.calls import Answer
-from cscd.daemon.codes import Code
-from cscd.daemon.flags import Flag
+from cscd.daemon.encrypt.calls import Answer
+from cscd.daemon.encrypt.codes import Code
+from cscd.daemon.encrypt.flags import Flag
 from cscd.files.goal import State
 
 __all__ = [

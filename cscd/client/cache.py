@@ -13,9 +13,9 @@ from dbus_fast import Message, MessageType
 from cscd.client.facts import Change, Encryption, Properties
 from cscd.client.link import Link
 from cscd.client.sink import Served, Sink
-from cscd.daemon.codes import Code
-from cscd.daemon.flags import Flag
-from cscd.daemon.interface import CACHE, NAME, PATH, PROPERTIES
+from cscd.daemon.dbus.interface import CACHE, NAME, PATH, PROPERTIES
+from cscd.daemon.encrypt.codes import Code
+from cscd.daemon.encrypt.flags import Flag
 from cscd.errors import ServiceError
 from cscd.files.goal import State
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from dbus_fast import BusType, Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
 
-from cscd.daemon.interface import CACHE, NAME, PATH
+from cscd.daemon.dbus.interface import CACHE, NAME, PATH
 from cscd.errors import NotRunningError, ServiceError, ServiceRefusedError
 
 LONGEST_CONNECT: Final = 10.0

@@ -6,9 +6,9 @@ from typing import Any, Final
 from dbus_fast import Message, MessageFlag, MessageType
 
 from cscd.client.link import Link
-from cscd.daemon.calls import Answer
-from cscd.daemon.codes import Code
-from cscd.daemon.interface import PROGRESS, PROGRESS_INTERFACE
+from cscd.daemon.dbus.interface import PROGRESS, PROGRESS_INTERFACE
+from cscd.daemon.encrypt.calls import Answer
+from cscd.daemon.encrypt.codes import Code
 
 
 class Sink:

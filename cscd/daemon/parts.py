@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from cscd.config import Settings
-from cscd.daemon import places
-from cscd.daemon.account import Accounts
-from cscd.daemon.keyring import OwnKeys, ServiceKeys
-from cscd.daemon.own import OwnSession
-from cscd.daemon.places import Places
+from cscd.daemon.logon.account import Accounts
+from cscd.daemon.logon.own import OwnSession
+from cscd.daemon.logon.sessions import Sessions
 from cscd.daemon.service import Parts
-from cscd.daemon.sessions import Sessions
+from cscd.daemon.work import places
+from cscd.daemon.work.keyring import OwnKeys, ServiceKeys
+from cscd.daemon.work.places import Places
 from cscd.errors import KeyFileError
 from cscd.events.log import Log
 from cscd.events.machine import MachineKeyCreated, MachineKeyMissing

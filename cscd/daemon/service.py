@@ -20,29 +20,29 @@ from typing import Final, Protocol
 from cscd import __version__
 from cscd.config import Checks, Loaded, Settings, Source, load
 from cscd.config.settings import SessionSettings
-from cscd.daemon import logs, report
-from cscd.daemon.account import Accounts
-from cscd.daemon.answers import ServiceAnswers
-from cscd.daemon.bus import Bus
-from cscd.daemon.cache import Cache
-from cscd.daemon.control import Control
-from cscd.daemon.database import Database
-from cscd.daemon.disk import Disk
-from cscd.daemon.drill import held
-from cscd.daemon.encryption import Encryption
-from cscd.daemon.forkserver import ForkServer
-from cscd.daemon.keyring import Keyring
-from cscd.daemon.logons import LogonListener
-from cscd.daemon.measures import Measures
-from cscd.daemon.notify import Notify
-from cscd.daemon.places import Places
+from cscd.daemon.dbus.bus import Bus
+from cscd.daemon.encrypt.encryption import Encryption
+from cscd.daemon.logon.account import Accounts
+from cscd.daemon.logon.logons import LogonListener
 from cscd.daemon.reload import differing, needing_restart
-from cscd.daemon.remembering import Remembering
-from cscd.daemon.shared import Shared
-from cscd.daemon.status import ROOT, Status
-from cscd.daemon.totals import Totals
-from cscd.daemon.turns import Turns
-from cscd.daemon.users import Users
+from cscd.daemon.state.cache import Cache
+from cscd.daemon.state.database import Database
+from cscd.daemon.state.disk import Disk
+from cscd.daemon.state.drill import held
+from cscd.daemon.state.remembering import Remembering
+from cscd.daemon.telling import logs, report
+from cscd.daemon.telling.answers import ServiceAnswers
+from cscd.daemon.telling.control import Control
+from cscd.daemon.telling.measures import Measures
+from cscd.daemon.telling.notify import Notify
+from cscd.daemon.telling.status import ROOT, Status
+from cscd.daemon.telling.totals import Totals
+from cscd.daemon.work.forkserver import ForkServer
+from cscd.daemon.work.keyring import Keyring
+from cscd.daemon.work.places import Places
+from cscd.daemon.work.shared import Shared
+from cscd.daemon.work.turns import Turns
+from cscd.daemon.work.users import Users
 from cscd.errors import ConfigError, CscdError, OutputError
 from cscd.events.configuration import ConfigLoaded, ConfigNeedsRestart, ConfigRejected
 from cscd.events.log import Log
@@ -59,7 +59,7 @@ _PLACE: Final = re.compile(r"(.+?):(\d+)(?::(\d+))?: (.*)", re.DOTALL)
 
 
 class Logons(Protocol):
-    """Who tells about logons: `cscd.daemon.sessions`, or the one user who runs cscd alone."""
+    """Who tells about logons: `cscd.daemon.logon.sessions`, or the one user who runs cscd alone."""
 
     @property
     def open(self) -> Mapping[int, int]:

@@ -18,7 +18,7 @@ from cscd.errors import KeyFileError
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _INDEX: Final = "index-"
-"""What the names of the indexes begin with, see `cscd.worker.index`."""
+"""What the names of the indexes begin with, see `cscd.worker.passes.index`."""
 
 
 @dataclass(frozen=True, slots=True)

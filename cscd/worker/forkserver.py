@@ -22,9 +22,10 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from cscd.errors import AccountError, ConfinementError, MessageError
-from cscd.worker import confinement, kernel, preload, rehearsal, resident
+from cscd.worker import confinement, kernel, preload, rehearsal
 from cscd.worker.channel import Channel, encoded
 from cscd.worker.confinement import Credentials, Limits
+from cscd.worker.keeping import resident
 from cscd.worker.messages import Message
 from cscd.worker.spawning import Ending, Exited, Refused, Spawn, Spawned, Warm, receive, request
 

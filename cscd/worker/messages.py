@@ -206,7 +206,7 @@ class ItemBegins(Message):
     without a look inside, only the first in each directory are told.
 
     A pass that does not ask converts many items at a time. It tells of most when they are done, and of no
-    more than the link affords (`cscd.worker.announcements`).
+    more than the link affords (`cscd.worker.passes.announcements`).
     """
 
     kind: Literal["item_begins"] = "item_begins"

@@ -15,9 +15,11 @@ from typing import Final
 from cscd.age import X25519Identity, decrypt_stream, encrypt_stream
 from cscd.errors import MessageError
 from cscd.files.goal import State
-from cscd.worker import closing, converter, recheck, resident, watcher
 from cscd.worker.channel import encoded, from_daemon, from_worker
+from cscd.worker.keeping import resident
 from cscd.worker.messages import Message, PassEnded, Ready, Setup, StartPass
+from cscd.worker.passes import closing, converter, recheck
+from cscd.worker.watch import watcher
 
 _CODECS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "idna", "unicode_escape", "raw_unicode_escape")
 _NAME: Final = "0"

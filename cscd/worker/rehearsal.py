@@ -19,8 +19,8 @@ from typing import Final
 
 from cscd.worker import channel
 from cscd.worker.channel import Channel
+from cscd.worker.keeping.resident import Resident
 from cscd.worker.messages import Ping, Setup
-from cscd.worker.resident import Resident
 
 _TIMES: Final = 10
 """Calls after which CPython 3.11 has adapted a function: eight, and one more for each of its caches."""

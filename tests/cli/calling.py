@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cscd.daemon.calls import Caller, ItemSink
-from cscd.daemon.codes import Code
-from cscd.daemon.status import CallerStatus, LastPass, OperationStatus, RunningPass, Status, UserStatus
+from cscd.daemon.encrypt.calls import Caller, ItemSink
+from cscd.daemon.encrypt.codes import Code
+from cscd.daemon.telling.status import (
+    CallerStatus,
+    LastPass,
+    OperationStatus,
+    RunningPass,
+    Status,
+    UserStatus,
+)
 from cscd.files.goal import State
 from tests.cli.shell import Shell
 from tests.daemon import statuses

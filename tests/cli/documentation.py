@@ -20,7 +20,7 @@ from cscd.cli.rehearsal import DrillReport
 from cscd.cli.report import RecoverReport, Report
 from cscd.cli.verdict import EXITS, EncryptReport
 from cscd.client import Code
-from cscd.daemon.status import Status, UserStatus
+from cscd.daemon.telling.status import Status, UserStatus
 from cscd.files.outcome import Lasting, Reason
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,7 +13,7 @@ from cscd import age
 from cscd.age import Marker, X25519Identity, X25519Recipient, encrypt_stream, key_id
 from cscd.cli.agent import MOST_STANZAS, KeptByService
 from cscd.cli.exitcodes import ExitCode
-from cscd.daemon import requests
+from cscd.daemon.telling import requests
 from tests.cli.shell import Shell
 from tests.daemon import statuses
 from tests.daemon.serving import Served, served

@@ -10,9 +10,9 @@ import pytest
 
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.verdict import EXITS
-from cscd.daemon.codes import Code
-from cscd.daemon.flags import Flag
-from cscd.daemon.status import HolderStatus, Reasons, StuckItem
+from cscd.daemon.encrypt.codes import Code
+from cscd.daemon.encrypt.flags import Flag
+from cscd.daemon.telling.status import HolderStatus, Reasons, StuckItem
 from cscd.files.goal import State
 from cscd.files.name import Name
 from tests.cli.calling import UID, Working, did, service

@@ -9,7 +9,7 @@ import pytest
 from cscd.cli.names import width
 from cscd.cli.overview import Overview
 from cscd.cli.terminal import Terminal
-from cscd.daemon.status import (
+from cscd.daemon.telling.status import (
     NO_RECOVERY,
     CallerStatus,
     DrillStatus,

@@ -13,8 +13,8 @@ from cscd.cli.pace import Pace
 from cscd.cli.progress import Progress, waiting_line
 from cscd.cli.terminal import OUT, Terminal
 from cscd.files.outcome import Holder, Outcome, Reason, Result
-from cscd.worker.recheck import Waiting
-from cscd.worker.tally import Tally
+from cscd.worker.passes.recheck import Waiting
+from cscd.worker.passes.tally import Tally
 from tests.cli.shell import Shell
 
 GIB = 1 << 30

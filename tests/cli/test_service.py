@@ -15,7 +15,7 @@ from cscd.cli import service
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.failure import explain
 from cscd.cli.service import Service
-from cscd.daemon.allowance import Limits
+from cscd.daemon.telling.allowance import Limits
 from cscd.errors import CscdError, NotRunningError, ServiceError, ServiceRefusedError
 from tests.daemon.serving import Kept, served
 from tests.support.users import ALICE, MALLORY, call_as

@@ -11,7 +11,7 @@ from cscd.cli.terminal import OUT, UNLIMITED, Terminal
 from cscd.errors import BusyError, WorkersDiedError
 from cscd.files.goal import State
 from cscd.files.outcome import Holder, Outcome, Reason, Result
-from cscd.worker.tally import Left, Tally
+from cscd.worker.passes.tally import Left, Tally
 
 
 class Recorder(Terminal):

@@ -8,7 +8,7 @@ import pytest
 from cscd.cli.names import width
 from cscd.cli.terminal import Terminal
 from cscd.cli.underway import Reached, UnderWay
-from cscd.daemon.status import CallerStatus, OperationStatus, RunningPass, UserStatus
+from cscd.daemon.telling.status import CallerStatus, OperationStatus, RunningPass, UserStatus
 from cscd.files.goal import State
 from tests.daemon import statuses
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cscd.client import Cache, Change, Code, Encryption, Flag, Properties, State
-from cscd.daemon.calls import Facts
+from cscd.daemon.encrypt.calls import Facts
 from cscd.errors import NotRunningError, ServiceRefusedError
 from tests.daemon.encrypting import Call, Served, held, served
 from tests.support.messagebus import message_bus
@@ -140,7 +140,7 @@ def test_nothing_of_the_service_is_loaded() -> None:
     assert "cscd.client.cache" in loaded
     parts = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("cscd.")}
     assert parts == {"cscd.age", "cscd.client", "cscd.daemon", "cscd.errors", "cscd.files"}
-    assert loaded.isdisjoint({"cscd.daemon.service", "cscd.daemon.bus", "pydantic"})
+    assert loaded.isdisjoint({"cscd.daemon.service", "cscd.daemon.dbus.bus", "pydantic"})
 
 
 # -- questions ---------------------------------------------------------------------------------------------

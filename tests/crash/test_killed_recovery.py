@@ -9,8 +9,8 @@ import pytest
 
 from cscd.files.restore import Manner
 from cscd.files.tree import Tree
-from cscd.worker.recovery import Recovery, Source
-from cscd.worker.tally import Tally
+from cscd.worker.passes.recovery import Recovery, Source
+from cscd.worker.passes.tally import Tally
 from tests.crash.injection import Ended, points, traced
 from tests.support import forks, passes, requires
 

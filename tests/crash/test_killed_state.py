@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 
 from cscd.age import X25519Identity
-from cscd.daemon.database import Database
-from cscd.daemon.records import CacheRecord, UserRecord
-from cscd.daemon.schema import FORMS
+from cscd.daemon.state.database import Database
+from cscd.daemon.state.records import CacheRecord, UserRecord
+from cscd.daemon.state.schema import FORMS
 from cscd.errors import DatabaseError, KeyFileError
 from cscd.events.service import DatabaseDamaged, DatabaseUnwritable
 from cscd.files.goal import State

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from dbus_fast import Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
 
-from cscd.daemon.interface import CACHE, NAME, PATH, PROGRESS
+from cscd.daemon.dbus.interface import CACHE, NAME, PATH, PROGRESS
 
 SECONDS = 20.0
 """For what takes milliseconds."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cscd.daemon.database import Database
+from cscd.daemon.state.database import Database
 from tests.daemon.remembered import CACHE, USER, opened
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cscd.daemon.exposition import METRICS
+from cscd.daemon.telling.exposition import METRICS
 
 MANUAL = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 

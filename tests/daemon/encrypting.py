@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cscd.config.settings import EncryptionSettings
-from cscd.daemon.account import Account
-from cscd.daemon.bus import Bus
-from cscd.daemon.calls import Caller, Facts, ItemSink
-from cscd.daemon.codes import Code
+from cscd.daemon.dbus.bus import Bus
+from cscd.daemon.encrypt.calls import Caller, Facts, ItemSink
+from cscd.daemon.encrypt.codes import Code
+from cscd.daemon.logon.account import Account
 from cscd.events.log import Log
 from cscd.files.goal import State
 from tests.events.kept import Kept
@@ -54,7 +54,7 @@ async def held(call: Call) -> Code:
 
 @dataclass
 class Core:
-    """A core for tests; see `cscd.daemon.calls.Encryption` for what it stands in for."""
+    """A core for tests; see `cscd.daemon.encrypt.calls.Encryption` for what it stands in for."""
 
     work: Work = done
     calls: list[Call] = field(default_factory=list)

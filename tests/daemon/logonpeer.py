@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from cscd.daemon.account import Account, Accounts
+from cscd.daemon.logon.account import Account, Accounts
 from cscd.events.level import Level
 from cscd.events.limit import Limits
 from cscd.events.log import Log

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cscd.daemon.codes import Code
-from cscd.daemon.flags import Flag
-from cscd.daemon.interface import CACHE_INTERFACE, PROGRESS_INTERFACE, Argument, Interface
-from cscd.daemon.introspection import description
+from cscd.daemon.dbus.interface import CACHE_INTERFACE, PROGRESS_INTERFACE, Argument, Interface
+from cscd.daemon.dbus.introspection import description
+from cscd.daemon.encrypt.codes import Code
+from cscd.daemon.encrypt.flags import Flag
 
 ROOT = Path(__file__).parent.parent.parent
 DESCRIPTION = ROOT / "systemd" / "org.cscd.OfflineFiles1.xml"

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from cscd.config import Settings
-from cscd.daemon.account import Account
-from cscd.daemon.cache import Cache
-from cscd.daemon.database import Database
-from cscd.daemon.keyring import PassKeys, Standing
-from cscd.daemon.records import UserRecord
-from cscd.daemon.shared import Shared
-from cscd.daemon.totals import Totals
-from cscd.daemon.turns import Turns
-from cscd.daemon.worker import WorkerProcess
+from cscd.daemon.logon.account import Account
+from cscd.daemon.state.cache import Cache
+from cscd.daemon.state.database import Database
+from cscd.daemon.state.records import UserRecord
+from cscd.daemon.telling.totals import Totals
+from cscd.daemon.work.keyring import PassKeys, Standing
+from cscd.daemon.work.shared import Shared
+from cscd.daemon.work.turns import Turns
+from cscd.daemon.work.worker import WorkerProcess
 from cscd.events.log import Log
 from cscd.events.record import Record
 from cscd.files.goal import State

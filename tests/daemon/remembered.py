@@ -4,8 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from cscd.daemon.database import Database, Events
-from cscd.daemon.records import CacheRecord, DrillRecord, PassRecord, UserRecord
+from cscd.daemon.state.database import Database, Events
+from cscd.daemon.state.records import CacheRecord, DrillRecord, PassRecord, UserRecord
 from cscd.files.goal import State
 
 DRILL = DrillRecord(1_800_000_000.5, 100, 2)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cscd.age import Stanza, X25519Identity
-from cscd.daemon.allowance import Limits
-from cscd.daemon.control import Control
-from cscd.daemon.requests import AskDrill, Refused
-from cscd.daemon.status import Status
+from cscd.daemon.telling.allowance import Limits
+from cscd.daemon.telling.control import Control
+from cscd.daemon.telling.requests import AskDrill, Refused
+from cscd.daemon.telling.status import Status
 from tests.daemon import statuses
 
 _BEAT = 0.005

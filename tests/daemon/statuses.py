@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cscd.daemon.status import (
+from cscd.daemon.telling.status import (
     NO_RECOVERY,
     CallerStatus,
     HolderStatus,

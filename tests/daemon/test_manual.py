@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cscd.daemon.calls import Caller
-from cscd.daemon.codes import Code
+from cscd.daemon.encrypt.calls import Caller
+from cscd.daemon.encrypt.codes import Code
 from cscd.files.goal import State
 from tests.daemon.encrypting import Call, Core, Served, served
 from tests.daemon.manual import MANUAL, renewed

@@ -11,16 +11,16 @@ import pytest
 
 from cscd.config import Settings
 from cscd.config.settings import CacheSettings
-from cscd.daemon.account import Account, Accounts
-from cscd.daemon.calls import Answer, Caller
-from cscd.daemon.codes import Code
-from cscd.daemon.disk import Disk
-from cscd.daemon.encryption import Encryption
-from cscd.daemon.flags import Flag
-from cscd.daemon.forkserver import ForkServer
-from cscd.daemon.keyring import PassKeys
-from cscd.daemon.status import Status
-from cscd.daemon.users import Users
+from cscd.daemon.encrypt.calls import Answer, Caller
+from cscd.daemon.encrypt.codes import Code
+from cscd.daemon.encrypt.encryption import Encryption
+from cscd.daemon.encrypt.flags import Flag
+from cscd.daemon.logon.account import Account, Accounts
+from cscd.daemon.state.disk import Disk
+from cscd.daemon.telling.status import Status
+from cscd.daemon.work.forkserver import ForkServer
+from cscd.daemon.work.keyring import PassKeys
+from cscd.daemon.work.users import Users
 from cscd.events.log import Log
 from cscd.files.goal import State
 from tests.daemon.peer import Keys, World, until

@@ -14,8 +14,8 @@ from cscd.files.goal import Goal
 from cscd.files.outcome import Lasting, Reason
 from cscd.files.restore import Manner
 from cscd.files.tree import Tree
-from cscd.worker.recovery import Recovery, Source
-from cscd.worker.selection import Selection
+from cscd.worker.passes.recovery import Recovery, Source
+from cscd.worker.passes.selection import Selection
 from tests.files.stepping import Stepper
 from tests.support import denial, forks, mounts, openers, passes, requires, users
 from tests.support.passes import ENCRYPTED, UNENCRYPTED, Plan

@@ -13,8 +13,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from cscd.worker import forkserver, resident
+from cscd.worker import forkserver
 from cscd.worker.channel import Channel, encoded
+from cscd.worker.keeping import resident
 from cscd.worker.messages import (
     Happened,
     Message,

@@ -14,9 +14,9 @@ from typing import Any, Final
 from cscd.cli.config import checks
 from cscd.config import source
 from cscd.daemon import parts
-from cscd.daemon.account import Account, Accounts
+from cscd.daemon.logon.account import Account, Accounts
+from cscd.daemon.logon.sessions import Sessions
 from cscd.daemon.service import Parts, Service
-from cscd.daemon.sessions import Sessions
 from tests.daemon import asking
 from tests.support import forks, passes
 from tests.support.users import ALICE, MALLORY, User

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cscd.daemon import pace, running, user
-from cscd.daemon.account import Account
-from cscd.daemon.users import Users
+from cscd.daemon.logon.account import Account
+from cscd.daemon.work import pace, running, user
+from cscd.daemon.work.users import Users
 from cscd.worker.messages import (
     Happened,
     PassProgress,
@@ -28,7 +28,7 @@ MALLORY = Account("mallory", 1002, 1002, "/home/mallory", (1002,))
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what takes seconds take a moment."""
     monkeypatch.setattr(user, "GRACE", 0.02)
-    monkeypatch.setattr("cscd.daemon.users.STOP_WITHIN", 0.1)
+    monkeypatch.setattr("cscd.daemon.work.users.STOP_WITHIN", 0.1)
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_a_user_whose_life_ends_by_our_mistake_is_served_again(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As long as a session is open, without a new logon."""
-    monkeypatch.setattr("cscd.daemon.users.AGAIN", 0.05)
+    monkeypatch.setattr("cscd.daemon.work.users.AGAIN", 0.05)
 
     async def test() -> None:
         world = World(directory)

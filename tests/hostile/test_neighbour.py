@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from cscd.daemon import running, user
-from cscd.daemon.forkserver import ForkServer
+from cscd.daemon.work import running, user
+from cscd.daemon.work.forkserver import ForkServer
 from tests.hostile import puppet
 from tests.hostile.serving import Served, served
 from tests.hostile.test_swapped import statuses, swapping

@@ -8,9 +8,9 @@ import pytest
 
 from cscd.files.restore import Manner
 from cscd.files.tree import Tree
-from cscd.worker.drill import Drill
-from cscd.worker.drill import Place as DrawnFrom
-from cscd.worker.recovery import Recovery, Source
+from cscd.worker.passes.drill import Drill
+from cscd.worker.passes.drill import Place as DrawnFrom
+from cscd.worker.passes.recovery import Recovery, Source
 from tests.hostile.test_swapped import statuses, swapping
 from tests.support import opens, passes
 from tests.support.users import User

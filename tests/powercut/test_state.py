@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cscd.age import X25519Identity
-from cscd.daemon.damage import sync_directory
-from cscd.daemon.database import Database
-from cscd.daemon.records import CacheRecord, UserRecord
+from cscd.daemon.state.damage import sync_directory
+from cscd.daemon.state.database import Database
+from cscd.daemon.state.records import CacheRecord, UserRecord
 from cscd.files.goal import State
 from cscd.keys import UserKeys, machine_key
 from tests.powercut.disk import Disk, disk

@@ -20,10 +20,10 @@ from cscd.files.lease import LeaseWatch
 from cscd.files.outcome import Reason, Result
 from cscd.files.rewrite import Rewriter
 from cscd.files.tree import Tree
-from cscd.worker.options import Options
-from cscd.worker.recheck import Pass
-from cscd.worker.selection import Selection
-from cscd.worker.tally import Tally
+from cscd.worker.passes.options import Options
+from cscd.worker.passes.recheck import Pass
+from cscd.worker.passes.selection import Selection
+from cscd.worker.passes.tally import Tally
 from tests.races.application import ITEMS
 from tests.races.content import IDENTITY
 

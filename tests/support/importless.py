@@ -11,9 +11,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import NoReturn
 
-from cscd.worker import resident
 from cscd.worker.channel import Channel
 from cscd.worker.forkserver import main
+from cscd.worker.keeping import resident
 
 
 class Refusal:

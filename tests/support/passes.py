@@ -17,10 +17,10 @@ from cscd.errors import CscdError
 from cscd.files.goal import Goal, State
 from cscd.files.outcome import Reason, Result
 from cscd.files.tree import Tree
-from cscd.worker.options import Options
-from cscd.worker.recheck import Pass
-from cscd.worker.selection import Selection
-from cscd.worker.tally import Tally
+from cscd.worker.passes.options import Options
+from cscd.worker.passes.recheck import Pass
+from cscd.worker.passes.selection import Selection
+from cscd.worker.passes.tally import Tally
 from tests.support import forks, users
 from tests.support.users import User
 from tests.support.waiting import wait_until

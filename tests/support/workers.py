@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cscd.files.goal import State
-from cscd.worker import channel, resident
+from cscd.worker import channel
 from cscd.worker.channel import Channel
+from cscd.worker.keeping import resident
 from cscd.worker.messages import (
     Happened,
     Message,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cscd.daemon.codes import Code
+from cscd.daemon.encrypt.codes import Code
 from tests.support import requires
 from tests.support.service import Person, Service, Since
 from tests.support.waiting import wait_until

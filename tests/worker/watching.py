@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from cscd.files.tree import Tree
-from cscd.worker.noticed import Closed, Files, Noticed, Subtree, Watching
-from cscd.worker.selection import Selection
-from cscd.worker.watcher import Watcher
+from cscd.worker.passes.selection import Selection
+from cscd.worker.watch.noticed import Closed, Files, Noticed, Subtree, Watching
+from cscd.worker.watch.watcher import Watcher
 from tests.support import forks
 
 Answer = TypeVar("Answer")
