@@ -16,6 +16,8 @@ from bench.service.ledger import Use
 from bench.service.running import Running, running
 from bench.volume import Volume
 
+DRAINED_EVERY = 60.0
+"""Seconds between two looks at the pings: ten of them have room (net.unix.max_dgram_qlen)."""
 FILES = 200
 """Of each user."""
 
@@ -30,9 +32,14 @@ def measure(volume: Volume, *, sessions: Sequence[int], window: float) -> list[I
             daemon.settle()
             daemon.pings()
             before.append(ledger.use(daemon.pid))
-        time.sleep(window)
+        end = time.monotonic() + window
+        pings = [0] * len(daemons)
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, DRAINED_EVERY))
+            pings = [count + daemon.pings() for count, (_, daemon) in zip(pings, daemons, strict=True)]
         return [
-            _idle(count, window, daemon, was) for (count, daemon), was in zip(daemons, before, strict=True)
+            _idle(count, window, daemon, was, counted)
+            for (count, daemon), was, counted in zip(daemons, before, pings, strict=True)
         ]
 
 
@@ -46,13 +53,13 @@ def _daemon(volume: Volume, sessions: int) -> Iterator[Running]:
         yield daemon
 
 
-def _idle(sessions: int, window: float, daemon: Running, before: dict[str, Use]) -> Idle:
+def _idle(sessions: int, window: float, daemon: Running, before: dict[str, Use], pings: int) -> Idle:
     now = ledger.use(daemon.pid)
     used = {part: now[part].since(before[part]) for part in ledger.PARTS}
     return Idle(
         sessions=sessions,
         seconds=window,
-        pings=daemon.pings(),
+        pings=pings,
         parts={
             part: PartIdle(processes=each.processes, cpu_seconds=each.cpu, wakes=each.sleeps)
             for part, each in used.items()
