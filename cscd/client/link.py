@@ -7,6 +7,7 @@ gives away, is not looked at.
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from dbus_fast import BusType, Message, MessageFlag, MessageType
@@ -28,6 +29,13 @@ _NOT_STARTED: Final = (f"{_ERROR}Spawn.", f"{_ERROR}TimedOut", "org.freedesktop.
 """The beginnings of errors with which the unit could not be started."""
 _GONE: Final = (f"{_ERROR}NoReply", f"{_ERROR}Disconnected")
 """How the bus says that the service has gone before it answered."""
+_REFUSED: Final = MappingProxyType(
+    {
+        f"{_ERROR}LimitsExceeded": ("busy", "the service said"),
+        f"{_ERROR}AccessDenied": ("denied", "the bus does not let this be called"),
+    }
+)
+"""Errors with which a call is turned away: the reason in a word, and who says so."""
 
 Handler = Callable[[Message], bool]
 """Is given what the service sends; True: it takes care of it."""
@@ -159,12 +167,12 @@ def _meant(reply: Message) -> ServiceError:
     text = reply.body[0] if (reply.signature or "").startswith("s") else name
     if name in _NOT_THERE:
         return NotRunningError(f"the service is not running; {START}")
-    if name.startswith(_NOT_STARTED):
-        return NotRunningError(f"the service could not be started ({text}); see: systemctl status cscd")
     if name in _GONE:
         return NotRunningError(f"the service ended before it answered; {START}")
-    if name == f"{_ERROR}LimitsExceeded":
-        return ServiceRefusedError("busy", f"the service said: {text}")
-    if name == f"{_ERROR}AccessDenied":
-        return ServiceRefusedError("denied", f"the bus does not let this be called: {text}")
+    if name in _REFUSED:
+        reason, said = _REFUSED[name]
+        return ServiceRefusedError(reason, f"{said}: {text}")
+    # The bus itself answers in the place of a service that systemd could not even load.
+    if name.startswith(_NOT_STARTED) or reply.sender == _BUS:
+        return NotRunningError(f"the service could not be started ({text}); see: systemctl status cscd")
     return ServiceError(f"the service answered with an error: {text}")
