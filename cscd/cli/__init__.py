@@ -25,6 +25,7 @@ Behind them:
 `holders`       who has an item open
 `keyring`       the keys that the arguments ask for
 `trees`         the directories that a pass works on
+`foreground`    a pass or a recovery run to its end, and interrupted
 `drill`         ``cscd keys recovery-drill``
 `rehearsal`     one drill, and what is printed of it
 `caches`        where everybody's cached files are

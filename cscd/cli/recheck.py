@@ -4,11 +4,10 @@ import argparse
 import os
 import re
 import sys
-import time
 from collections.abc import Sequence
 from typing import Final
 
-from cscd.cli import keyring, quantities, trees
+from cscd.cli import foreground, keyring, quantities, trees
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.finished import Finished, Whole
 from cscd.cli.interrupts import Interrupts
@@ -17,7 +16,6 @@ from cscd.cli.names import command_line
 from cscd.cli.progress import Progress
 from cscd.cli.summary import print_summary
 from cscd.cli.terminal import Terminal
-from cscd.errors import BusyError, WorkersDiedError
 from cscd.files.goal import Goal, State
 from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
@@ -208,25 +206,9 @@ class _Work:
 
     def on(self, tree: Tree) -> Finished:
         """Do the pass over one tree; what is wrong with this one does not stop the next."""
-        finished = Finished(tree.path)
-        if self._interrupts.requested:
-            finished.stopped = True
-            return finished
         progress = Progress(self._terminal, tree.path, self._verb(), self._interrupts)
         running = Pass(tree, self._goal, self._options(tree), progress)
-        self._interrupts.watch(running)
-        begun = time.monotonic()
-        finished.tally = running.tally
-        try:
-            running.run()
-        except (BusyError, WorkersDiedError, OSError) as error:
-            finished.error = error
-        finally:
-            progress.close()
-        finished.begun = not isinstance(finished.error, BusyError)
-        finished.seconds = time.monotonic() - begun
-        finished.stopped = running.stopped
-        return finished
+        return foreground.finish(tree.path, running, progress, self._interrupts)
 
     def _options(self, tree: Tree) -> Options:
         arguments = self._arguments

@@ -9,11 +9,10 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from typing import Final
 
-from cscd.cli import keyring, quantities
+from cscd.cli import foreground, keyring, quantities
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.finished import Finished, Whole
 from cscd.cli.interrupts import Interrupts
@@ -23,7 +22,6 @@ from cscd.cli.origins import Origin, beside, opened, target
 from cscd.cli.progress import Progress
 from cscd.cli.summary import print_summary
 from cscd.cli.terminal import Terminal
-from cscd.errors import BusyError, WorkersDiedError
 from cscd.files.goal import Goal, State
 from cscd.files.restore import Manner
 from cscd.files.tree import Tree
@@ -152,7 +150,7 @@ def _pass(
         places=Places(items=(("", only),)) if only else WHOLE,
     )
     progress = Progress(terminal, origin.path, "unencrypting", interrupts)
-    return _done(origin.path, Pass(tree, goal, options, progress), progress, interrupts)
+    return foreground.finish(origin.path, Pass(tree, goal, options, progress), progress, interrupts)
 
 
 # -- in another place -------------------------------------------------------------------------------------
@@ -182,29 +180,8 @@ def _restore(
     progress = Progress(terminal, origin.path, "restoring", interrupts)
     source = Source(origin.tree, origin.only, base)
     recovery = Recovery(source, into, manner, progress, {(into.device, into.inode)})
-    finished = _done(origin.path, recovery, progress, interrupts)
+    finished = foreground.finish(origin.path, recovery, progress, interrupts)
     finished.plain, finished.lessened = recovery.plain, recovery.lessened
-    return finished
-
-
-def _done(path: str, running: Pass | Recovery, progress: Progress, interrupts: Interrupts) -> Finished:
-    """Run it; what is wrong with this one does not stop the next."""
-    finished = Finished(path)
-    if interrupts.requested:
-        finished.stopped = True
-        return finished
-    interrupts.watch(running)
-    begun = time.monotonic()
-    finished.tally = running.tally
-    try:
-        running.run()
-    except (BusyError, WorkersDiedError, OSError) as error:
-        finished.error = error
-    finally:
-        progress.close()
-    finished.begun = not isinstance(finished.error, BusyError)
-    finished.seconds = time.monotonic() - begun
-    finished.stopped = running.stopped
     return finished
 
 
