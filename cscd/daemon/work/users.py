@@ -137,7 +137,7 @@ class Users:
             user.reconfigure()
 
     def ping(self) -> None:
-        """Ask every worker whether it is alive."""
+        """Ask every worker that has something to do whether it is alive, the others now and then."""
         for user in self:
             if user.worker and user.worker.ready:
                 user.worker.ping()

@@ -29,6 +29,9 @@ from cscd.worker.spawning import Ending
 
 READY_WITHIN: Final = 10.0
 """Seconds from the start of a worker until it has to be ready; it takes some 20 ms."""
+QUIET_FOR: Final = 3600.0
+"""Seconds after which a worker is asked whether it is alive, if nothing was said by it or to it meanwhile. It
+then sleeps in poll(2), and each question costs the machine two wake-ups."""
 _ENDS_WITHIN: Final = 5.0
 """Seconds that a worker has to end in, once it was asked to: it stops after the chunk at hand."""
 
@@ -93,6 +96,9 @@ class Worker:
         self._settled = asyncio.Event()
         self._pinged = 0
         self._answered = 0
+        self._asked_at = loop.time()
+        self._stirred = True
+        """Whether anything was said since it was asked last."""
         self._link = Link(process.connection, self)
         self._deadline = loop.call_later(READY_WITHIN, self.given_up, "hung", "not ready in time")
         self._end = loop.create_task(self._reap(), name=f"worker {self.pid}")
@@ -108,15 +114,25 @@ class Worker:
         """Why it ended, once it is over and nobody had asked it to: reason and detail of `worker_failed`."""
         return self.failure or cause(self._end.result(), self._process.words)
 
+    @property
+    def answered(self) -> bool:
+        """Whether it has answered all that it was asked."""
+        return self._answered == self._pinged
+
     def send(self, message: Message) -> None:
         """Send a message."""
+        self._stirred = True
         self._link.send(message)
 
     def ping(self) -> None:
-        """Ask whether it is alive; one that has not answered the ping before is given up."""
-        if self._answered < self._pinged:
+        """Ask whether it is alive, unless it is just quiet; one that has not answered before is given up."""
+        if not self.answered:
             self.given_up("hung", "does not answer")
             return
+        now = asyncio.get_running_loop().time()
+        if not self._stirred and now - self._asked_at < QUIET_FOR:
+            return
+        self._stirred, self._asked_at = False, now
         self._pinged += 1
         self._link.send(Ping(number=self._pinged))
 
@@ -153,6 +169,7 @@ class Worker:
             raise MessageError("speaks before it is ready")
         elif isinstance(message, Pong):
             self._answer(message)
+            return
         elif isinstance(message, WantPass):
             self.wanted = message
             self._listener.changed()
@@ -167,6 +184,7 @@ class Worker:
             self._listener.progressed(message)
         else:
             self._listener.pass_ended(message)
+        self._stirred = True
 
     def given_up(self, reason: str, detail: str) -> None:
         """End a worker that misbehaves."""

@@ -8,7 +8,7 @@ import pytest
 
 from cscd.config import Settings
 from cscd.config.settings import EncryptionSettings, EnforcementSettings
-from cscd.daemon.work import pauses, user
+from cscd.daemon.work import pauses, user, worker
 from cscd.daemon.work.users import Users
 from cscd.files.goal import State
 from cscd.worker.messages import (
@@ -388,6 +388,31 @@ def test_a_worker_that_does_not_answer_is_ended(directory: Path) -> None:
         await until(lambda: peer.over)
         await until(lambda: "worker_failed" in world.told)
         assert world.last("worker_failed")["reason"] == "hung"
+        await users.stop()
+        world.close()
+
+    within(test())
+
+
+def test_a_quiet_worker_is_left_asleep(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once after anything was said, and then only now and then."""
+
+    async def test() -> None:
+        world = World(directory)
+        users = Users(world.shared)
+        users.logged_on(ALICE)
+        peer = await world.peer()
+        peer.finish(await peer.hear_start())
+        await until(lambda: "pass_completed" in world.told)
+        (alice,) = users
+        assert alice.worker
+        for number in (1, 2):
+            users.ping()
+            assert await peer.hear() == Ping(number=number)
+            peer.say(Pong(number=number))
+            await until(lambda: alice.worker and alice.worker.answered)
+            users.ping()  # not heard: else it would be the next number
+            monkeypatch.setattr(worker, "QUIET_FOR", 0.0)
         await users.stop()
         world.close()
 
