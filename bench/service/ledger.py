@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench import process
 from bench.process import Weight
 
-PARTS = ("daemon", "fork server", "residents", "watchers")
+PARTS = ("daemon", "fork server", "residents")
 """From the daemon downwards, a generation each, while no pass is under way."""
 
 
@@ -30,7 +30,7 @@ class Use:
 
 
 def parts(daemon: int, parents: dict[int, int]) -> dict[str, list[int]]:
-    """The processes of a daemon, by part; what is below the watchers' generation counts as theirs."""
+    """The processes of a daemon, by part; what is below the residents' generation counts as theirs."""
     depth = {daemon: 0}
     found: dict[str, list[int]] = {part: [] for part in PARTS}
     found[PARTS[0]].append(daemon)

@@ -19,12 +19,11 @@ from cscd.worker.channel import encoded, from_daemon, from_worker
 from cscd.worker.keeping import resident
 from cscd.worker.messages import Message, PassEnded, Ready, Setup, StartPass
 from cscd.worker.passes import closing, converter, recheck
-from cscd.worker.watch import watcher
 
 _CODECS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "idna", "unicode_escape", "raw_unicode_escape")
 _NAME: Final = "0"
 
-LOADED: Final = (resident, watcher, recheck, converter, closing)
+LOADED: Final = (resident, recheck, converter, closing)
 """What workers and the processes that they fork consist of."""
 
 

@@ -1,17 +1,18 @@
-"""A watcher under test, in a fork of its own, because only a process without threads may fork it."""
+"""A watch under test, in a fork of its own, with its own limits, user and descriptors."""
 
-import os
 import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
 from cscd.files.tree import Tree
 from cscd.worker.passes.selection import Selection
+from cscd.worker.passes.silence import silence_watchdog
+from cscd.worker.watch.lookout import Lookout
 from cscd.worker.watch.noticed import Closed, Files, Noticed, Subtree, Watching
-from cscd.worker.watch.watcher import Watcher
 from tests.support import forks
 
 Answer = TypeVar("Answer")
@@ -21,12 +22,27 @@ PATIENCE = 15.0
 
 
 class Listener:
-    """A watcher, and all that it has told."""
+    """A watch, and all that it has told."""
 
     def __init__(self, roots: Sequence[Path], selection: Selection) -> None:
-        self.trees = [Tree.open(str(root)) for root in roots]
-        self.watcher = Watcher(self.trees, selection)
+        silence_watchdog()
+        self.roots = len(roots)
+        trees = [Tree.open(str(root)) for root in roots]
+        self.lookout = Lookout(trees, selection)
+        for tree in trees:
+            tree.close()
         self.told: list[Noticed] = []
+
+    def turn(self, patience: float) -> None:
+        """Do what the resident's loop does once: wait, at most so many seconds, and give it a turn."""
+        poll = select.poll()
+        if self.lookout.fileno() >= 0:
+            poll.register(self.lookout, select.POLLIN)
+        wait = min(patience, max(0.0, self.lookout.due - time.monotonic()))
+        if poll.poll(wait * 1000):
+            self.lookout.heard()
+        if self.lookout.due <= time.monotonic():
+            self.told += self.lookout.turn(time.monotonic())
 
     def until(
         self, enough: Callable[[list[Noticed]], object], *, patience: float = PATIENCE
@@ -42,13 +58,20 @@ class Listener:
             if left <= 0:
                 message = f"waited in vain; this was told: {self.told[since:]}"
                 raise TimeoutError(message)
-            select.select([self.watcher.pipe], [], [], left)
-            self.told += self.watcher.noticed()
+            self.turn(left)
         return self.told[since:]
+
+    def until_idle(self) -> None:
+        """Listen until nothing is due any more; only an event gives it something to do then."""
+        end = time.monotonic() + PATIENCE
+        while self.lookout.due < inf:
+            if time.monotonic() > end:
+                raise TimeoutError("it never rests")
+            self.turn(PATIENCE)
 
     def until_watching(self) -> list[Noticed]:
         """Listen until every root is watched."""
-        roots = set(range(len(self.trees)))
+        roots = set(range(self.roots))
         return self.until(lambda told: roots <= {each.root for each in told if isinstance(each, Watching)})
 
     def until_mentioned(self, *paths: str) -> list[Noticed]:
@@ -87,13 +110,13 @@ def closed(told: Sequence[Noticed]) -> set[tuple[str, str]]:
 
 @contextmanager
 def listening(*roots: Path, selection: Selection | None = None) -> Iterator[Listener]:
-    """Watch roots and wait until all are watched; only in a process without threads."""
+    """Watch roots and wait until all are watched."""
     listener = Listener(roots, selection or Selection())
     try:
         listener.until_watching()
         yield listener
     finally:
-        listener.watcher.close()
+        listener.lookout.close()
 
 
 def listen(*roots: Path, do: Callable[[Listener], Answer], selection: Selection | None = None) -> Answer:
@@ -103,4 +126,4 @@ def listen(*roots: Path, do: Callable[[Listener], Answer], selection: Selection 
         with listening(*roots, selection=selection) as listener:
             return do(listener)
 
-    return forks.call(run, first=lambda: os.setpgid(0, 0))
+    return forks.call(run, first=lambda: None)

@@ -5,7 +5,7 @@ The resident is small and has one thread; each pass is a process that it forks a
 What is where, each module mostly using those before it:
 
 ==========  ========================================================================================
-`vigil`     the watcher in the resident's hands
+`vigil`     the watch in the resident's hands
 `telling`   events, told to the daemon
 `roots`     the roots, and those that are waited for
 `arrivals`  hearing that one may have come

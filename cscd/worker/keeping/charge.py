@@ -66,9 +66,9 @@ class Charge:
         self.recheck_at = inf
         """Monotonic time at which a recheck is to be asked for, because the watch may have missed items."""
         self.watch_settled = False
-        """Whether the watcher has said how far it can see."""
+        """Whether the watch has said how far it can see."""
         self._blind = True
-        """Whether the watcher does not see all of it, or not yet."""
+        """Whether the watch does not see all of it, or not yet."""
         self._walked_blind = False
         """Whether something may have come unseen since the last walk over the root began."""
         self._rewalk_at = inf
@@ -113,7 +113,7 @@ class Charge:
             self.root.state, self.root.reason = "unwatched", reason
         self.watch_settled = self._blind = True
         if self.recheck_at == inf:
-            # Often the watcher sees everything again at once, and nothing is looked at twice.
+            # Often the watch sees everything again at once, and nothing is looked at twice.
             self.recheck_at = self._degraded.answer_at(now) + _RECOVERY
         self._tell(
             WatchDegraded(
@@ -137,7 +137,7 @@ class Charge:
             self.backlog.add(WHOLE)  # what came into a directory after its listing and before its watch
 
     def watch_anew(self) -> None:
-        """Note that a watcher has been started, and has not said yet how far it can see."""
+        """Note that another watch has begun, and has not said yet how far it can see."""
         self.watch_settled = False
         self._walked_blind = self._walked_blind or not self._blind
         self._blind = True

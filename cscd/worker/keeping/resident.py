@@ -1,7 +1,7 @@
 """The worker of one user: watches the roots, asks for passes, has them done, comes back to what is left.
 
-One thread and one loop, which sleeps in poll(2) until the daemon, the watcher, the pass or a timer wants
-something. What takes memory or time is done by processes that it forks: see `vigil` and `course`.
+One thread and one loop, which sleeps in poll(2) until the daemon, the watch, the pass or a timer wants
+something. What takes memory or time is done by the process that it forks for each pass: see `course`.
 """
 
 import select
@@ -23,9 +23,10 @@ from cscd.worker.keeping.wants import Wants
 from cscd.worker.messages import Go, Ping, Pong, Ready, Setup, StartPass, StopPass
 from cscd.worker.passes.pending import Backoff
 from cscd.worker.passes.selection import Selection
+from cscd.worker.passes.silence import silence_watchdog
 from cscd.worker.passes.spared import own_state
 
-#: Seconds for which a pass waits at most until the watcher sees everything: then nothing is looked at twice.
+#: Seconds for which a pass waits at most until the watch sees everything: then nothing is looked at twice.
 _SETTLE: Final = 0.5
 #: Seconds from a hint that a root has come to the look for it: where much happens, most hints mean nothing.
 _SOON: Final = 0.05
@@ -42,6 +43,7 @@ def run(channel: Channel) -> int:
     """Be the worker until the daemon closes the channel; returns the exit code."""
     for ignored in _IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
+    silence_watchdog()
     resident = Resident(channel)
     code = 0
     try:
@@ -70,9 +72,9 @@ class Resident:
         self._arrivals = Arrivals()
         self._course: Course | None = None
         self._held: StartPass | None = None
-        """A pass that waits a moment until the watcher sees everything."""
+        """A pass that waits a moment until the watch sees everything."""
         self._anew = False
-        """Whether the watcher does not watch the roots that are there."""
+        """Whether other roots are there than are watched."""
 
     def work(self) -> None:
         """Do what is wanted, for ever. Raises EOFError at the end of the stream, and `MessageError`."""
@@ -93,8 +95,7 @@ class Resident:
         if self._channel.fileno() in ready:
             self._take(self._channel.receive())
         if self._vigil.fileno() in ready:
-            self._vigil.read()
-            self._notice.changed()
+            self._vigil.heard()
         if self._course and self._course.fileno() in ready:
             self._notice.changed()
             if not self._course.read():
@@ -106,10 +107,10 @@ class Resident:
         """Return the milliseconds until the next timer, None if there is none."""
         now = time.monotonic()
         due = min(self._due(now))
-        return None if due == inf else max(0, int(min(due - now, _DAY) * 1000) + 1)
+        return None if due == inf else int(min(max(0.0, due - now), _DAY) * 1000) + (due > now)
 
     def _due(self, now: float) -> list[float]:
-        due = [self._vigil.restart_at, self._notice.due]
+        due = [self._vigil.due, self._notice.due]
         if self._held:
             due.append(self._vigil.settled_by + _SETTLE)
         if not self._course and not self._held:
@@ -187,7 +188,7 @@ class Resident:
     def _lost(self, charge: Charge) -> None:
         """Wait for a root that is not there any more, or is another directory now, which nobody watches."""
         charge.lose()
-        self._anew = True  # a watcher would keep the old directory, and with it a filesystem, in use
+        self._anew = True
 
     def _look(self, charge: Charge) -> Tree | None:
         """Look for a root, if it is time to; one that was waited for gets a pass."""
@@ -238,9 +239,11 @@ class Resident:
         """Do what is due."""
         now = time.monotonic()
         self._look_for_roots()
-        if self._setup and (self._anew or self._vigil.restart_at <= now):
+        if self._setup and self._anew:
             self._anew = False
             self._watch()
+        if self._vigil.work(now):
+            self._notice.changed()
         if self._held and self._vigil.settled_by + _SETTLE <= now:
             self._begin(self._held)
         self._gather(now)

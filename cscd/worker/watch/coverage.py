@@ -14,9 +14,9 @@ from typing import Final
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, Mask, WatchDescriptor
 
 from cscd.files.outcome import LeftAlone
-from cscd.files.tree import Tree
 from cscd.worker.passes.selection import Selection
 from cscd.worker.watch.branches import Branch, Branches
+from cscd.worker.watch.ground import Ground
 from cscd.worker.watch.intake import Intake, Reader
 
 #: Of a directory. Not IN_MODIFY, which every write of everybody would wake us for.
@@ -46,10 +46,12 @@ _NOT_OURS: Final = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 class Coverage:
     """The watches of one root."""
 
-    def __init__(self, number: int, tree: Tree, selection: Selection, reader: Reader, intake: Intake) -> None:
+    def __init__(
+        self, number: int, ground: Ground, selection: Selection, reader: Reader, intake: Intake
+    ) -> None:
         """Watch nothing yet."""
         self._number = number
-        self._tree = tree
+        self._ground = ground
         self._selection = selection
         self._reader = reader
         self._intake = intake
@@ -93,11 +95,11 @@ class Coverage:
 
     def _open(self, path: str) -> int | None:
         """Open a directory; None where it is gone, elsewhere or not ours to read, or for want of room."""
-        if len(self._tree.path) + len(path) >= _LONGEST:
+        if len(self._ground.path) + len(path) >= _LONGEST:
             self.unwatched += 1
             return None
         try:
-            return self._tree.directory(path)
+            return self._ground.directory(path)
         except LeftAlone:
             return None
         except OSError as error:
@@ -185,7 +187,7 @@ class Coverage:
     def watch_above(self) -> None:
         """Have the kernel tell what is removed from the directory that holds the root, or moved out of it."""
         try:
-            fd = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._tree.fd)
+            fd = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._ground.fd)
         except OSError:
             return  # not ours to read: then the rename of the root is told, its removal is not
         try:
@@ -198,10 +200,10 @@ class Coverage:
     def rooted(self) -> bool:
         """Whether the root is still where it was opened."""
         try:
-            status = os.stat(self._tree.path, follow_symlinks=False)
+            status = os.stat(self._ground.path, follow_symlinks=False)
         except OSError:
             return False
-        return (status.st_dev, status.st_ino) == (self._tree.device, self._tree.inode)
+        return (status.st_dev, status.st_ino) == (self._ground.device, self._ground.inode)
 
     # -- readers ---------------------------------------------------------------------------------
 
@@ -218,7 +220,7 @@ class Coverage:
         awaited = not branch.awaited
         mask = (_READERS if awaited else _EVENTS) | (0 if path else _OF_ROOT)
         try:
-            fd = self._tree.directory(path)
+            fd = self._ground.directory(path)
         except (OSError, LeftAlone):
             return
         try:

@@ -25,7 +25,7 @@ from typing import Final
 
 from cscd.files.outcome import LeftAlone
 from cscd.files.temporary import PREFIX, SecondName, is_second
-from cscd.files.tree import Tree
+from cscd.worker.watch.ground import Ground
 from cscd.worker.watch.noticed import Place
 
 #: Files kept that were created and not yet closed; beyond, the oldest is told of, early as it may be.
@@ -39,9 +39,9 @@ Doubt = SecondName | None
 class Doubts:
     """The files of one root that are to be asked."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, ground: Ground) -> None:
         """Have no doubts."""
-        self._tree = tree
+        self._ground = ground
         self._doubts: dict[Place, Doubt] = {}
         self._young: dict[int, Place] = {}
         """Files created and not yet closed, by inode number."""
@@ -111,7 +111,7 @@ class Doubts:
 
     def _ask(self, directory: str, names: list[tuple[str, Doubt]]) -> Iterator[Place]:
         try:
-            fd = self._tree.directory(directory)
+            fd = self._ground.directory(directory)
         except (OSError, LeftAlone):
             return
         try:

@@ -1,7 +1,7 @@
-"""What is to be told of one root, kept until it can be sent: never more than a bounded amount.
+"""What is to be told of one root, kept until it is time to: never more than a bounded amount.
 
-Nobody waits for the resident, and nothing is dropped: more files than are worth naming become the
-directory that holds them all, and so do more directories.
+Nothing is dropped: more files than are worth naming become the directory that holds them all, and so do more
+directories.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,6 @@ from cscd.worker.watch.noticed import Closed, Degraded, Files, Noticed, Place, R
 MOST_FILES: Final = 4096
 #: Directories named one by one.
 MOST_SUBTREES: Final = 64
-#: Files in one message, and bytes of their names: a message is one datagram, and several fit in the
-#: kernel's buffer (net.core.wmem_default, 208 KiB).
-_MOST_PLACES: Final = 512
-_MOST_BYTES: Final = 48 << 10
-#: Bytes that a character may take: a byte that is no UTF-8 is pickled as a surrogate of three.
-_WIDEST: Final = 3
 
 
 def common(directories: Iterable[str]) -> str:
@@ -81,7 +75,7 @@ class Hints:
     def standing(self, news: Degraded | Watching | RootGone) -> None:
         """Tell how far the root is watched, unless it is known.
 
-        Of what was not yet sent, the last of each kind is enough.
+        Of what was not yet told, the last of each kind is enough.
         """
         if news == self._stands:
             return
@@ -101,40 +95,15 @@ class Hints:
             end = directory.rfind("/", 0, end)
         return False
 
-    def take(self) -> Noticed:
-        """Take the next thing to tell; only while there is any."""
-        if self._standing:
-            return self._standing.pop(0)
-        if self._subtrees:
-            directory = next(iter(self._subtrees))
-            del self._subtrees[directory]
-            return Subtree(self.root, directory)
+    def take(self) -> list[Noticed]:
+        """Take all that there is to tell."""
+        told: list[Noticed] = [*self._standing]
+        told += [Subtree(self.root, directory) for directory in self._subtrees]
         if self._closed:
-            return Closed(self.root, _some(self._closed))
-        return Files(self.root, _some(self._files))
-
-    def put_back(self, noticed: Noticed) -> None:
-        """Take back what could not be sent; nothing was told since it was taken."""
-        if isinstance(noticed, Files):
-            for place in noticed.places:
-                self.file(place)
-        elif isinstance(noticed, Closed):
-            self._closed.update(dict.fromkeys(noticed.places))
-        elif isinstance(noticed, Subtree):
-            self.subtree(noticed.directory)
-        else:
-            self._standing.insert(0, noticed)
-
-
-def _some(places: dict[Place, None]) -> tuple[Place, ...]:
-    """Take as many as a message may hold, at least one."""
-    some: list[Place] = []
-    room = _MOST_BYTES
-    for place in places:
-        room -= _WIDEST * (len(place[0]) + len(place[1]))
-        if some and (room < 0 or len(some) == _MOST_PLACES):
-            break
-        some.append(place)
-    for place in some:
-        del places[place]
-    return tuple(some)
+            told.append(Closed(self.root, tuple(self._closed)))
+        if self._files:
+            told.append(Files(self.root, tuple(self._files)))
+        self._standing = []
+        for kept in (self._subtrees, self._closed, self._files):
+            kept.clear()
+        return told

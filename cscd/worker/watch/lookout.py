@@ -1,9 +1,8 @@
-"""The watcher's process: takes in events, has what appears watched, and tells the resident.
+"""Watching all roots: takes in events, has what appears watched, and tells what is to be looked at.
 
-Two threads: watchdog's, which only reads, and ours, which does everything else. Ours sleeps without a time
-limit while nothing happens. When something does, it lets ten milliseconds of events come together, and
-it tells at most twenty times a second; what the resident does not take in time waits in `Hints`, where
-it stays small.
+Whoever has it waits for its descriptor and for the time at which something is due, and gives it a turn then.
+Nothing is due while nothing happens. When something does, it lets ten milliseconds of events come together,
+and it tells at most twenty times a second.
 
 After a walk over a root, and now and then while there are events, what we think is watched is compared with
 the kernel's own list. When events were lost, or watches, the watch is begun again from nothing, because
@@ -13,27 +12,26 @@ doubles while it happens again and again; until then the old watch goes on.
 
 import contextlib
 import errno
-import pickle
-import select
-import socket
 import time
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from cscd.files.tree import Tree
 from cscd.worker.passes.selection import Selection
+from cscd.worker.watch.ground import Ground
 from cscd.worker.watch.hints import Hints
-from cscd.worker.watch.intake import Intake, Reader, Wake
-from cscd.worker.watch.noticed import Degraded, Doubt, Place
+from cscd.worker.watch.intake import Intake, Reader
+from cscd.worker.watch.noticed import Degraded, Doubt, Noticed, Place
 from cscd.worker.watch.rootwatch import RootWatch
 
-#: Bytes of a message in either direction; see `Hints` for what keeps those to the resident shorter.
-LONGEST: Final = 160 << 10
+#: Files awaited at most; readers of others are not heard.
+_MOST_AWAITED: Final = 1024
 #: Seconds from the first event until all are taken in that have come by then.
 _GATHER: Final = 0.010
 #: Seconds between two times of telling.
 _TELL_EVERY: Final = 0.050
-#: Seconds of watching new directories between two looks at the events.
+#: Seconds of watching new directories in one turn.
 _SLICE: Final = 0.020
 #: Seconds until a lost watch is begun again, and at most when it is lost again and again.
 _RENEW_AFTER: Final = 0.2
@@ -48,79 +46,89 @@ _AUDIT_AGAIN: Final = 1.0
 
 
 class Lookout:
-    """The loop of the process."""
+    """The watch of some roots."""
 
-    def __init__(self, trees: Sequence[Tree], selection: Selection, resident: socket.socket) -> None:
-        """Prepare to watch; `resident` is the connection to it."""
-        self._trees = trees
+    def __init__(self, trees: Sequence[Tree], selection: Selection) -> None:
+        """Begin to watch; the trees stay the caller's to close."""
+        self._grounds = [Ground(tree) for tree in trees]
         self._selection = selection
-        self._resident = resident
-        self._resident.setblocking(False)  # noqa: FBT003 - the method's own
-        self._wake = Wake()
         self._hints = [Hints(number) for number in range(len(trees))]
-        self._awaited: set[tuple[int, str, str]] = set()
+        self._awaited: list[tuple[int, str, str]] = []
         self._reader: Reader | None = None
         self._intakes: list[Intake] = []
         self._roots: list[RootWatch] = []
-        self._blocked = False
-        """Whether the resident has yet to take what was told before."""
-        self._hear_at: float | None = None
-        self._tell_at = 0.0
-        self._renew_at: float | None = None
+        self._hear_at = inf
+        self._tell_at = -inf
+        self._renew_at = inf
         self._renew_after = 0.0
         self._renewed_at = 0.0
         self._working = False
         self._audited_at = 0.0
-        self._audit_at: float | None = None
+        self._audit_at = inf
         self._missing: set[int] = set()
         """Watches that the kernel did not have at the last look."""
-
-    def run(self) -> None:
-        """Watch until the resident has gone."""
-        poll = select.poll()
-        poll.register(self._wake.fd, select.POLLIN)
         self._begin()
-        while True:
-            poll.register(self._resident, select.POLLIN | (select.POLLOUT if self._blocked else 0))
-            ready = dict(poll.poll(self._patience()))
-            if self._wake.fd in ready:
-                self._wake.heard()
-                self._hear_at = self._hear_at or time.monotonic() + _GATHER
-            if ready.get(self._resident.fileno(), 0) & ~select.POLLOUT and not self._obey():
-                return
-            if ready.get(self._resident.fileno(), 0) & select.POLLOUT:
-                self._blocked = False
-            self._turn(time.monotonic())
 
-    def _patience(self) -> int | None:
-        """Return for how many milliseconds there is nothing to do; None for ever."""
+    def fileno(self) -> int:
+        """Return the descriptor to wait for; -1 while events are let come together, or there is none."""
+        return self._reader.fileno() if self._reader and self._hear_at == inf else -1
+
+    def heard(self) -> None:
+        """Note that the descriptor can be read."""
+        self._hear_at = time.monotonic() + _GATHER
+
+    @property
+    def due(self) -> float:
+        """The monotonic time at which it is to have a turn, infinite if only an event gives it a reason."""
         if self._working:
-            return 0
-        times = [self._hear_at, self._renew_at, self._audit_at, self._tell_at if self._news else None]
-        due = [at for at in times if at is not None]
-        return max(0, int((min(due) - time.monotonic()) * 1000) + 1) if due else None
+            return -inf
+        return min(self._hear_at, self._renew_at, self._audit_at, self._tell_at if self._news else inf)
 
     @property
     def _news(self) -> bool:
-        return any(root.doubtful for root in self._roots) or (not self._blocked and any(self._hints))
+        return any(root.doubtful for root in self._roots) or any(self._hints)
 
-    def _turn(self, now: float) -> None:
-        """Do what is due."""
-        if self._hear_at is not None and now >= self._hear_at:
-            self._hear_at = None
+    def turn(self, now: float) -> list[Noticed]:
+        """Do what is due, and return what there is to tell."""
+        told: list[Noticed] = []
+        if now >= self._hear_at:
+            self._hear_at = inf
             self._hear()
         if self._working:
             self._work(now + _SLICE)
-        if self._renew_at is not None and now >= self._renew_at:
+        if now >= self._renew_at:
             self._renew()
-        if self._audit_at is not None and now >= self._audit_at:
+        if now >= self._audit_at:
             self._audit(now)
         if now >= self._tell_at and self._news:
             self._tell_at = now + _TELL_EVERY
             for root in self._roots:
                 root.settle()
             self._working = True  # it may have found that a walk is due
-            self._tell()
+            told = [each for hints in self._hints for each in hints.take()]
+        if not self._working and not self._news:
+            self._release()
+        return told
+
+    def await_close(self, files: set[tuple[int, str, str]]) -> None:
+        """Tell when anyone closes one of these, reading or writing: root number, directory, name.
+
+        Replaces the set before. Whoever reads is heard, this worker as well: await nothing while a pass is at
+        work on them. No more than a thousand are heard.
+        """
+        self._awaited = sorted(files)[:_MOST_AWAITED]
+        self._await()
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        if self._reader:
+            self._reader.end()
+        self._reader, self._roots, self._intakes = None, [], []
+        self._release()
+
+    def _release(self) -> None:
+        for ground in self._grounds:
+            ground.release()
 
     def _work(self, until: float) -> None:
         self._working = bool([root for root in self._roots if root.work(until)])
@@ -133,8 +141,8 @@ class Lookout:
 
     def _audit(self, now: float) -> None:
         """Compare what we think is watched with the kernel's list."""
-        self._audited_at, self._audit_at = now, None
-        if self._reader is None or self._renew_at is not None:
+        self._audited_at, self._audit_at = now, inf
+        if self._reader is None or self._renew_at < inf:
             return
         with contextlib.suppress(OSError):  # without /proc there is no list
             there = self._reader.watched()
@@ -151,17 +159,15 @@ class Lookout:
         """Begin to watch all roots."""
         self._renewed_at = time.monotonic()
         try:
-            self._reader = Reader(self._wake)
-            self._reader.start()
-        except (OSError, RuntimeError) as error:  # RuntimeError: no room for a thread
-            reason: Doubt = "unsupported" if getattr(error, "errno", 0) == errno.ENOSYS else "limit"
-            self._degrade(reason)
+            self._reader = Reader()
+        except OSError as error:
+            self._degrade("unsupported" if error.errno == errno.ENOSYS else "limit")
             return
-        self._intakes = [Intake(self._wake) for _ in self._trees]
+        self._intakes = [Intake() for _ in self._grounds]
         self._roots = [
-            RootWatch(number, tree, self._selection, self._reader, intake, hints)
-            for number, (tree, intake, hints) in enumerate(
-                zip(self._trees, self._intakes, self._hints, strict=True)
+            RootWatch(number, ground, self._selection, self._reader, intake, hints)
+            for number, (ground, intake, hints) in enumerate(
+                zip(self._grounds, self._intakes, self._hints, strict=True)
             )
             if not hints.gone
         ]
@@ -169,11 +175,12 @@ class Lookout:
         self._working = True
 
     def _hear(self) -> None:
-        self._wake.answered()
+        read = self._reader is None or self._reader.read()
         for root in self._roots:
             root.hear()
         self._working = True  # directories may have appeared
-        if self._reader and self._reader.died:
+        if not read:
+            self.close()
             self._degrade("died")
         elif [intake for intake in self._intakes if intake.overflowed()]:
             self._degrade("overflow")
@@ -187,7 +194,7 @@ class Lookout:
 
     def _plan(self, *, room: bool) -> None:
         """Plan to begin again, later each time while it does not help."""
-        if self._renew_at is not None:
+        if self._renew_at < inf:
             return
         first, most = (_ROOM_AFTER, _ROOM_AFTER_MOST) if room else (_RENEW_AFTER, _RENEW_AFTER_MOST)
         now = time.monotonic()
@@ -197,43 +204,10 @@ class Lookout:
 
     def _renew(self) -> None:
         """Begin again from nothing."""
-        self._renew_at = None
-        if self._reader:
-            self._reader.stop()
-            with contextlib.suppress(RuntimeError):  # it never started
-                self._reader.join()
-        self._reader, self._roots, self._intakes = None, [], []
+        self._renew_at = inf
+        self.close()
         self._missing = set()
         self._begin()
-
-    # -- the resident --------------------------------------------------------------------------------
-
-    def _tell(self) -> None:
-        """Tell the resident as much as it takes."""
-        for hints in self._hints:
-            while hints and not self._blocked:
-                noticed = hints.take()
-                try:
-                    self._resident.send(pickle.dumps(noticed))
-                except (BlockingIOError, InterruptedError):
-                    hints.put_back(noticed)
-                    self._blocked = True
-                except OSError:
-                    return  # it has gone, and the next look at it says so
-
-    def _obey(self) -> bool:
-        """Do what the resident asks for; returns whether it is still there."""
-        while True:
-            try:
-                data = self._resident.recv(LONGEST)
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False
-            if not data:
-                return False
-            self._awaited = pickle.loads(data)  # noqa: S301 - from the process that forked us
-            self._await()
 
     def _await(self) -> None:
         for root in self._roots:

@@ -1,4 +1,4 @@
-"""What the watcher tells the resident: where something is to be done, and how far that can be trusted.
+"""What the watch tells the resident: where something is to be done, and how far that can be trusted.
 
 Roots are told by their number in the order in which they were given, directories by their path relative to
 the root, "" for the root itself.

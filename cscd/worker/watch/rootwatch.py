@@ -17,12 +17,12 @@ from typing import Final
 from watchdog.observers.inotify_c import InotifyConstants
 
 from cscd.files.temporary import PREFIX, SecondName
-from cscd.files.tree import Tree
 from cscd.worker.passes.selection import Selection
 from cscd.worker.watch import network
 from cscd.worker.watch.branches import Branch
 from cscd.worker.watch.coverage import Coverage
 from cscd.worker.watch.doubts import Doubts
+from cscd.worker.watch.ground import Ground
 from cscd.worker.watch.hints import MOST_FILES, Hints
 from cscd.worker.watch.intake import IGNORED, Event, Intake, Reader
 from cscd.worker.watch.noticed import Degraded, Place, RootGone, Watching
@@ -50,16 +50,16 @@ class RootWatch:
     """One root, watched through an inotify instance."""
 
     def __init__(
-        self, number: int, tree: Tree, selection: Selection, reader: Reader, intake: Intake, hints: Hints
+        self, number: int, ground: Ground, selection: Selection, reader: Reader, intake: Intake, hints: Hints
     ) -> None:
         """Begin to watch; `work` goes on with it."""
         self.number = number
-        self._device = tree.device
+        self._device = ground.device
         self._selection = selection
         self._intake = intake
         self._hints = hints
-        self._coverage = Coverage(number, tree, selection, reader, intake)
-        self._doubts = Doubts(tree)
+        self._coverage = Coverage(number, ground, selection, reader, intake)
+        self._doubts = Doubts(ground)
         self._walks: deque[Iterator[object]] = deque([self._walk_all()])
         self._leaving: dict[int, tuple[Branch, float]] = {}
         """Directories moved out of a watched one, by the cookie of the event, and when."""

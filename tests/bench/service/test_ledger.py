@@ -5,12 +5,11 @@ from bench.service.ledger import Use
 
 
 def test_a_process_is_of_the_part_that_its_generation_is() -> None:
-    """Whatever is below a watcher's generation counts as one."""
+    """Whatever is below a resident's generation counts as one."""
     assert ledger.parts(1, {2: 1, 3: 2, 4: 2, 5: 3, 6: 4, 7: 5}) == {
         "daemon": [1],
         "fork server": [2],
-        "residents": [3, 4],
-        "watchers": [5, 6, 7],
+        "residents": [3, 4, 5, 6, 7],
     }
 
 

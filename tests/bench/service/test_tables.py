@@ -24,7 +24,6 @@ PARTS = {
     "daemon": PartIdle(processes=1, cpu_seconds=0.1, wakes=45),
     "fork server": PartIdle(processes=1, cpu_seconds=0.0, wakes=0),
     "residents": PartIdle(processes=20, cpu_seconds=0.5, wakes=800),
-    "watchers": PartIdle(processes=20, cpu_seconds=0.0, wakes=0),
 }
 SERVICE = Service(
     machine=MACHINE,

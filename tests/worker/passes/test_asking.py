@@ -139,7 +139,7 @@ def test_nobody_is_asked_about_what_is_right(root: Path, worker: Worker) -> None
     assert [Path(ended.path).name for ended in asked.rest()] == ["other"]
     ended = asked.end()
     assert (ended.converted, ended.partial) == (1, False)
-    assert ended.right in (1, 2)  # what the watcher hints at as well is looked at twice
+    assert ended.right in (1, 2)  # what the watch hints at as well is looked at twice
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -249,7 +249,7 @@ def test_a_stop_while_it_waits_ends_it_at_once(root: Path, worker: Worker, begun
     ended = asked.end()
     assert time.monotonic() - at < 2
     assert (ended.stopped, ended.converted) == (True, int(not begun))
-    assert ended.untouched >= 3 - ended.converted  # what the watcher hints at as well counts twice
+    assert ended.untouched >= 3 - ended.converted  # what the watch hints at as well counts twice
     asked.go(said)
     assert worker.run_pass().converted == 3 - int(not begun)
 

@@ -9,12 +9,13 @@ from cscd.files.temporary import SecondName
 from cscd.files.tree import Tree
 from cscd.worker.watch import doubts
 from cscd.worker.watch.doubts import Doubts
+from cscd.worker.watch.ground import Ground
 
 
 @pytest.fixture
 def some(tmp_path: Path) -> Doubts:
     """Have no doubts yet."""
-    return Doubts(Tree.open(str(tmp_path)))
+    return Doubts(Ground(Tree.open(str(tmp_path))))
 
 
 def test_a_file_that_was_just_created_is_waited_for(tmp_path: Path, some: Doubts) -> None:

@@ -1,17 +1,17 @@
-"""The watcher's process: whose it is, what it holds, and how it ends."""
+"""What the watch holds and needs of the machine: of a root nothing while nothing happens."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from cscd.files.tree import Tree
 from cscd.worker.passes.selection import Selection
-from cscd.worker.watch.noticed import Watching
-from tests.support import forks, users
+from cscd.worker.watch.ground import Ground
+from cscd.worker.watch.noticed import RootGone, Watching
+from tests.support import forks, mounts, users
 from tests.support.users import User
-from tests.support.waiting import wait_until
 from tests.worker.watching import Listener, listen, mentioned
 
 
@@ -23,6 +23,41 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
+def ground_of(root: Path) -> Ground:
+    """Return the ground of a root that is there."""
+    tree = Tree.open(str(root))
+    tree.close()
+    return Ground(tree)
+
+
+def test_a_directory_below_is_reached_until_and_after_a_release(root: Path) -> None:
+    """It is opened anew when it is needed again."""
+    (root / "directory").mkdir()
+    ground = ground_of(root)
+    for _ in range(2):
+        fd = ground.directory("directory")
+        assert os.fstat(fd).st_ino == (root / "directory").stat().st_ino
+        os.close(fd)
+        ground.release()
+
+
+def test_another_directory_of_that_name_is_not_the_root(root: Path) -> None:
+    """What was put in its place belongs to nobody that we know."""
+    ground = ground_of(root)
+    root.rename(root.parent / "before")
+    root.mkdir()
+    with pytest.raises(FileNotFoundError):
+        ground.directory("")
+
+
+def test_a_root_that_is_gone_is_told_by_the_kernels_word(root: Path) -> None:
+    """As open(2) has it, so that a want of descriptors is told from a root that is gone."""
+    ground = ground_of(root)
+    root.rmdir()
+    with pytest.raises(FileNotFoundError):
+        ground.directory("")
+
+
 @pytest.mark.root
 def test_it_imports_nothing(common_path: Path, alice: User) -> None:
     """It works as a user who cannot read the interpreter's files."""
@@ -32,15 +67,12 @@ def test_it_imports_nothing(common_path: Path, alice: User) -> None:
 
     def run() -> bool:
         listener = Listener([root], Selection(exclude=["*.tmp"]))
-        try:
-            listener.until_watching()
-            (root / "directory").mkdir()
-            listener.until_mentioned("directory")
-            (root / "directory" / "\udcff").write_bytes(b"content")
-            told = listener.until_mentioned("directory/\udcff")
-            return mentioned(told, "directory/\udcff")
-        finally:
-            listener.watcher.close()
+        listener.until_watching()
+        (root / "directory").mkdir()
+        listener.until_mentioned("directory")
+        (root / "directory" / "\udcff").write_bytes(b"content")
+        told = listener.until_mentioned("directory/\udcff")
+        return mentioned(told, "directory/\udcff")
 
     def become_confined() -> None:
         users.become(alice)
@@ -49,68 +81,37 @@ def test_it_imports_nothing(common_path: Path, alice: User) -> None:
     assert forks.call(run, first=become_confined)
 
 
-def test_it_ends_with_the_resident(root: Path) -> None:
-    """Killed, the resident leaves no process behind."""
-    reader, writer = os.pipe()
+@pytest.mark.root
+def test_a_filesystem_can_be_unmounted_while_its_root_is_watched(tmp_path: Path) -> None:
+    """As at logoff; the root is gone then."""
+    with mounts.tmpfs(tmp_path / "once"), mounts.tmpfs(tmp_path / "once") as mount:
 
-    def die() -> None:
-        listener = Listener([root], Selection())
-        listener.until_watching()
-        os.write(writer, f"{listener.watcher.pid}".encode())
-        os.kill(os.getpid(), signal.SIGKILL)
+        def act(listener: Listener) -> bool:
+            (mount.point / "new").write_bytes(b"content")
+            listener.until_mentioned("new")
+            listener.until_idle()
+            mounts.unmount(mount.point)
+            told = listener.until(lambda told: RootGone(0) in told)
+            mounts.run("mount", "-t", "tmpfs", "tmpfs", mount.point)  # for the end of the block above
+            return RootGone(0) in told
 
-    with pytest.raises(ChildProcessError):
-        forks.call(die, first=lambda: None)
-    pid = int(os.read(reader, 16))
-    wait_until(lambda: not _runs(pid), "the watcher has ended")
-
-
-def _runs(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] not in "ZX"
+        assert listen(mount.point, do=act)
 
 
-def test_it_is_closed_and_reaped(root: Path) -> None:
-    """Afterwards there is no child, and a second close is no error."""
+def test_it_can_be_closed_twice(root: Path) -> None:
+    """Afterwards there is no descriptor, and nothing is due."""
 
-    def act(listener: Listener) -> bool:
-        listener.watcher.close()
-        listener.watcher.close()
-        with pytest.raises(ChildProcessError):
-            os.waitpid(-1, 0)
-        return listener.watcher.alive
+    def act(listener: Listener) -> tuple[int, bool]:
+        listener.lookout.close()
+        listener.lookout.close()
+        return listener.lookout.fileno(), any("inotify" in link for link in _open_files())
 
-    assert not listen(root, do=act)
+    assert listen(root, do=act) == (-1, False)
 
 
-def test_it_holds_nothing_that_it_does_not_need(root: Path) -> None:
-    """Nothing that the resident has open is kept open by it."""
-    reader, writer = os.pipe()
-
-    def act(listener: Listener) -> list[str]:
-        links = [os.readlink(entry) for entry in Path(f"/proc/{listener.watcher.pid}/fd").iterdir()]
-        return [
-            link for link in links if link in {f"pipe:[{os.fstat(fd).st_ino}]" for fd in (reader, writer)}
-        ]
-
-    assert listen(root, do=act) == []
-    os.close(reader)
-    os.close(writer)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP])
-def test_signals_of_the_terminal_do_not_end_it(root: Path, number: int) -> None:
-    """They are for the resident to decide upon."""
-
-    def act(listener: Listener) -> bool:
-        os.kill(listener.watcher.pid, number)
-        (root / "new").write_bytes(b"content")
-        return mentioned(listener.until_mentioned("new"), "new")
-
-    assert listen(root, do=act)
+def _open_files() -> list[str]:
+    """Return what each descriptor of this process leads to."""
+    return [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
 
 
 def test_two_roots_may_lie_within_each_other(root: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import pytest
 
 from cscd.files import kernel
 from cscd.worker.passes.selection import Selection
-from cscd.worker.watch.noticed import Degraded, RootGone
+from cscd.worker.watch.noticed import RootGone
 from tests.support import passes
 from tests.support.passes import ENCRYPTED, UNENCRYPTED
 from tests.worker.watching import Listener, closed, listen, mentioned
@@ -244,12 +243,12 @@ def test_an_awaited_file_is_told_when_a_reader_closes_it(root: Path) -> None:
     """And no other file is, nor that one any longer once it is not awaited."""
 
     def act(listener: Listener) -> tuple[set[tuple[str, str]], list[object]]:
-        listener.watcher.await_close({(0, "directory", "file")})
+        listener.lookout.await_close({(0, "directory", "file")})
         _settle(listener, root)
         (root / "file").read_bytes()
         (root / "directory" / "file").read_bytes()
         told = closed(listener.until(closed))
-        listener.watcher.await_close(set())
+        listener.lookout.await_close(set())
         _settle(listener, root)
         (root / "directory" / "file").read_bytes()
         return told, [*listener.hints_until(root / "marker")]
@@ -258,7 +257,7 @@ def test_an_awaited_file_is_told_when_a_reader_closes_it(root: Path) -> None:
 
 
 def _settle(listener: Listener, root: Path) -> None:
-    """Have a round trip, so that the watcher has done what it was asked for before."""
+    """Have a round trip, so that what happened before is over."""
     (root / "round trip").write_bytes(b"content")
     listener.until_mentioned("round trip")
 
@@ -285,18 +284,3 @@ def test_a_root_that_is_renamed_is_told(root: Path) -> None:
         return RootGone(0) in listener.until(lambda told: RootGone(0) in told)
 
     assert listen(root, do=act)
-
-
-def test_a_watcher_that_is_killed_is_told(root: Path) -> None:
-    """Every root is degraded, once, and the pipe is no reason to wait any more."""
-
-    def act(listener: Listener) -> tuple[list[object], list[object], bool]:
-        os.kill(listener.watcher.pid, signal.SIGKILL)
-        told = listener.until(bool)
-        return [*told], [*listener.watcher.noticed()], listener.watcher.alive
-
-    assert listen(root, root / "directory", do=act) == (
-        [Degraded(0, "died", 0), Degraded(1, "died", 0)],
-        [],
-        False,
-    )

@@ -2,20 +2,17 @@
 
 import ctypes
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from watchdog.observers.inotify_c import InotifyEvent
 
 from cscd.worker.passes.selection import Selection
 from cscd.worker.watch import lookout
 from cscd.worker.watch.intake import Intake
 from cscd.worker.watch.noticed import Degraded, Noticed, Watching
 from tests.support import forks
-from tests.support.waiting import wait_until
 from tests.worker.watching import Listener, listen, mentioned
 
 Answer = TypeVar("Answer")
@@ -37,21 +34,14 @@ def _degraded(told: list[Noticed]) -> list[Degraded]:
     return [each for each in told if isinstance(each, Degraded)]
 
 
-def _stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
-
-
 def test_an_overflow_is_told_and_mended(root: Path) -> None:
     """Where the kernel's queue was full, the root is degraded, watched again, and complete."""
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text(encoding="ascii"))
 
     def act(listener: Listener) -> tuple[list[Degraded], bool]:
-        os.kill(listener.watcher.pid, signal.SIGSTOP)
-        wait_until(lambda: _stopped(listener.watcher.pid), "the watcher has stopped")
         for number in range(most + 100):
             os.close(os.open(root / f"{number % 10}" / f"{number}", os.O_CREAT | os.O_WRONLY))
         (root / "unheard").mkdir()
-        os.kill(listener.watcher.pid, signal.SIGCONT)
         told = listener.until_watching()
         (root / "unheard" / "new").write_bytes(b"content")
         return _degraded(told), mentioned(listener.until_mentioned("unheard/new"), "unheard/new")
@@ -59,24 +49,17 @@ def test_an_overflow_is_told_and_mended(root: Path) -> None:
     assert listen(root, do=act) == ([Degraded(0, "overflow", 0)], True)
 
 
-def test_a_reader_that_dies_is_told_and_replaced(root: Path) -> None:
-    """The thread of watchdog ends by an exception, and another one goes on."""
-    keep = Intake.on_event
-
-    def poisoned(intake: Intake, event: InotifyEvent) -> None:
-        if event.name == b"poison":
-            raise MemoryError
-        keep(intake, event)
+def test_an_instance_that_dies_is_told_and_replaced(root: Path) -> None:
+    """What can be read and gives no event is none any more."""
 
     def act(listener: Listener) -> tuple[list[Degraded], bool]:
-        (root / "poison").write_bytes(b"content")
+        other = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(other, listener.lookout.fileno())
         told = listener.until_watching()
         (root / "new").write_bytes(b"content")
         return _degraded(told), mentioned(listener.until_mentioned("new"), "new")
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Intake, "on_event", poisoned)
-        assert listen(root, do=act) == ([Degraded(0, "died", 0)], True)
+    assert listen(root, do=act) == ([Degraded(0, "died", 0)], True)
 
 
 def test_a_watch_that_the_kernel_lost_is_told_and_renewed(
@@ -135,7 +118,7 @@ def test_a_limit_is_told_and_watching_goes_on_when_there_is_room(
             again = mentioned(listener.until_mentioned("9/new"), "9/new")
             return first, Watching(0, 11) in told, again
         finally:
-            listener.watcher.close()
+            listener.lookout.close()
 
     assert _in_user_namespace(act) == (degraded, True, True)
 
@@ -151,6 +134,6 @@ def test_a_new_directory_beyond_the_limit_is_told(root: Path) -> None:
             (root / "a" / "b").mkdir(parents=True)
             return listener.until(lambda told: _degraded(told) and mentioned(told, "a/b/c"))
         finally:
-            listener.watcher.close()
+            listener.lookout.close()
 
     assert Degraded(0, "limit", 1) in _in_user_namespace(act)
