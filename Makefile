@@ -60,7 +60,7 @@ bench: .venv/installed ## measure against other programs (takes many minutes; BE
 	$(BIN)/python -m bench $(BENCH)
 
 fuzz: .venv/fuzz ## feed random input to every target in tests/fuzz, each for FUZZ_SECONDS
-	for target in $$(find tests/fuzz -name '[a-z]*.py' -not -name 'test_*' -printf '%f\n' | sort); do
+	for target in $$(find tests/fuzz -name 'fuzz_*.py' -printf '%f\n' | sort); do
 		name=$${target%.py}
 		found=build/fuzz/$$name
 		mkdir -p "$$found"

@@ -8,6 +8,7 @@ From the bytes up; each module only uses those before it:
 `primitives`   HKDF, the header's HMAC, wrapping a file key
 `header`       `Stanza` and `Header`: parsing, encoding, the MAC
 `x25519`       `X25519Recipient`, `X25519Identity`: key pairs
+`hybrid`       `HybridRecipient`, `HybridIdentity`: post-quantum key pairs
 `scrypt`       `ScryptRecipient`, `ScryptIdentity`: passphrases
 `keys`         recipients and identities as text, and files of them
 `marker`       `Marker`: our own stanza, which marks a file as encrypted by this cache
@@ -27,7 +28,15 @@ from cscd.age.armor import ArmorReader
 from cscd.age.file import decrypt_stream, encrypt_stream
 from cscd.age.filekey import NONCE, Identity, Recipient, begin, opener, unlock
 from cscd.age.header import MAX_HEADER, Header, Stanza, looks_like_age, parse
-from cscd.age.keys import parse_identities, parse_identity, parse_recipient, parse_recipients
+from cscd.age.hybrid import HybridIdentity, HybridRecipient
+from cscd.age.keys import (
+    KeyIdentity,
+    KeyRecipient,
+    parse_identities,
+    parse_identity,
+    parse_recipient,
+    parse_recipients,
+)
 from cscd.age.marker import Marker, find, key_id
 from cscd.age.reader import AgeReader, read_header
 from cscd.age.scrypt import ScryptIdentity, ScryptRecipient
@@ -42,7 +51,11 @@ __all__ = [
     "AgeReader",
     "ArmorReader",
     "Header",
+    "HybridIdentity",
+    "HybridRecipient",
     "Identity",
+    "KeyIdentity",
+    "KeyRecipient",
     "Marker",
     "Opener",
     "Recipient",

@@ -7,6 +7,7 @@ the line and never show what it holds, which may be a secret.
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from cscd.age.hybrid import HybridIdentity, HybridRecipient
 from cscd.age.x25519 import X25519Identity, X25519Recipient
 from cscd.errors import KeyFormatError
 
@@ -16,35 +17,47 @@ MAX_KEY_FILE: Final = 1 << 16
 MAX_KEY: Final = 1 << 13
 """Characters of a single key; our own choice: the longest that age knows, post-quantum, has 2,000."""
 
-_Key = TypeVar("_Key", X25519Recipient, X25519Identity)
+KeyRecipient = X25519Recipient | HybridRecipient
+"""A recipient that is a public key, and not a passphrase."""
+
+KeyIdentity = X25519Identity | HybridIdentity
+"""An identity that is a private key."""
+
+_Key = TypeVar("_Key", KeyRecipient, KeyIdentity)
+
+_FOREIGN_RECIPIENTS: Final = ("ssh-", "age1tag1", "age1tagpq1")
+_FOREIGN_IDENTITIES: Final = ("AGE-PLUGIN-", "-----BEGIN ")
+_SUPPORTED: Final = "are supported; age-keygen makes one"
 
 
-def parse_recipient(text: str) -> X25519Recipient:
+def parse_recipient(text: str) -> KeyRecipient:
     """Return the recipient written as `text`; KeyFormatError if it is none or of a type we lack."""
-    if text.startswith(("ssh-", "age1pq1", "age1tag1", "age1tagpq1")):
-        raise KeyFormatError("only X25519 recipients are supported; age-keygen makes one")
+    if text.startswith(_FOREIGN_RECIPIENTS):
+        raise KeyFormatError(f"only recipients that start with age1 or age1pq1 {_SUPPORTED}")
     if text.upper().startswith("AGE-SECRET-KEY-"):
         raise KeyFormatError("this is an identity, which is secret; its recipient starts with age1")
     _check_length(text)
-    return X25519Recipient.parse(text)
+    return HybridRecipient.parse(text) if text.startswith("age1pq1") else X25519Recipient.parse(text)
 
 
-def parse_identity(text: str) -> X25519Identity:
+def parse_identity(text: str) -> KeyIdentity:
     """Return the identity written as `text`; KeyFormatError if it is none or of a type we lack."""
-    if text.startswith(("AGE-SECRET-KEY-PQ-1", "AGE-PLUGIN-", "-----BEGIN ")):
-        raise KeyFormatError("only X25519 identities are supported; age-keygen makes one")
+    if text.startswith(_FOREIGN_IDENTITIES):
+        raise KeyFormatError(f"only identities that start with AGE-SECRET-KEY- {_SUPPORTED}")
     if text.startswith("age1"):
-        raise KeyFormatError("this is a recipient; its identity starts with AGE-SECRET-KEY-1")
+        raise KeyFormatError("this is a recipient; its identity starts with AGE-SECRET-KEY-")
     _check_length(text)
+    if text.startswith("AGE-SECRET-KEY-PQ-1"):
+        return HybridIdentity.parse(text)
     return X25519Identity.parse(text)
 
 
-def parse_recipients(text: bytes) -> list[X25519Recipient]:
+def parse_recipients(text: bytes) -> list[KeyRecipient]:
     """Return the recipients in the content of a file, at least one; KeyFormatError names the line."""
     return _parse_lines(text, parse_recipient)
 
 
-def parse_identities(text: bytes) -> list[X25519Identity]:
+def parse_identities(text: bytes) -> list[KeyIdentity]:
     """Return the identities in the content of a file, at least one; KeyFormatError names the line."""
     return _parse_lines(text, parse_identity)
 

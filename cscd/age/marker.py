@@ -19,7 +19,7 @@ from hashlib import sha256
 from typing import Final
 
 from cscd.age.header import Header, Stanza
-from cscd.age.x25519 import X25519Recipient
+from cscd.age.keys import KeyRecipient
 
 STANZA: Final = "cscd"
 """The type of the stanza. The specification recommends a domain name; the project has none of its own."""
@@ -32,7 +32,7 @@ _KEY_ID: Final = re.compile(r"[0-9a-f]{16}")
 """64 bits: two of a thousand users' keys share an id with probability 3e-14."""
 
 
-def key_id(recipient: X25519Recipient) -> str:
+def key_id(recipient: KeyRecipient) -> str:
     """Return the 16 hexadecimal digits that name `recipient` in a marker."""
     return sha256(_DOMAIN + recipient.public).hexdigest()[:16]
 

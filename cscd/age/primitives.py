@@ -50,12 +50,19 @@ def wrap(wrap_key: bytes, file_key: bytes) -> bytes:
 def unwrap(wrap_key: bytes, body: bytes) -> bytes | None:
     """Return the file key in `body`, or None when `wrap_key` is not the one that wrapped it.
 
-    Raises HeaderError unless `body` has the one right length: a longer ciphertext can be made to open
-    under many keys, and would turn us into a partitioning oracle.
+    Raises HeaderError as `refuse_other_length` does.
     """
-    if len(body) != WRAPPED:
-        raise HeaderError(f"a wrapped file key has {len(body)} bytes instead of {WRAPPED}")
+    refuse_other_length(body)
     try:
         return ChaCha20Poly1305(wrap_key).decrypt(_ZERO_NONCE, body, None)
     except InvalidTag:
         return None
+
+
+def refuse_other_length(body: bytes) -> None:
+    """Raise HeaderError unless a wrapped file key has the one right length, before anything is decrypted.
+
+    A longer ciphertext can be made to open under many keys, and would turn us into a partitioning oracle.
+    """
+    if len(body) != WRAPPED:
+        raise HeaderError(f"a wrapped file key has {len(body)} bytes instead of {WRAPPED}")

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cscd.age import Stanza, X25519Recipient, parse_recipient
+from cscd.age import KeyRecipient, Stanza, parse_recipient
 from cscd.age.primitives import FILE_KEY
 from cscd.age.x25519 import STANZA
 from cscd.cli.service import Service
@@ -54,7 +54,7 @@ class KeptByService:
             self.why = str(refused)
         return None
 
-    def recipients(self) -> list[X25519Recipient]:
+    def recipients(self) -> list[KeyRecipient]:
         """Return to whom the service encrypts the user's items, the user first; none where it does not.
 
         Raises ServiceError where the service is there and cannot say.

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cscd.age import X25519Identity, X25519Recipient, key_id, parse_recipient
+from cscd.age import KeyIdentity, KeyRecipient, X25519Identity, key_id, parse_recipient
 from cscd.cli.agent import KeptByService
 from cscd.cli.terminal import Terminal
 from cscd.errors import KeyFileError, KeyFormatError
@@ -18,8 +18,8 @@ from cscd.keys.directory import default_path
 class Keyring:
     """Recipients and identities, and the files that they came from."""
 
-    recipients: list[X25519Recipient] = field(default_factory=list)
-    identities: list[X25519Identity] = field(default_factory=list)
+    recipients: list[KeyRecipient] = field(default_factory=list)
+    identities: list[KeyIdentity] = field(default_factory=list)
     files: list[KeyFile] = field(default_factory=list)
 
     def add_identities(self, paths: Sequence[str]) -> None:
@@ -101,7 +101,7 @@ def for_decrypting(arguments: argparse.Namespace, directory: StateDirectory | No
     return keyring
 
 
-def for_opening(arguments: argparse.Namespace) -> tuple[Sequence[X25519Identity], str]:
+def for_opening(arguments: argparse.Namespace) -> tuple[Sequence[KeyIdentity], str]:
     """Return the identities to open files with, and where one was looked for in vain, else "".
 
     They are those given, or else the kept one, or none. Raises KeyFileError and KeyFormatError for a file of
@@ -165,7 +165,7 @@ def _warn_of_loss(directory: StateDirectory, terminal: Terminal) -> None:
     )
 
 
-def _recipient(text: str) -> X25519Recipient:
+def _recipient(text: str) -> KeyRecipient:
     """Return a recipient given as an argument; an identity among them is not shown."""
     try:
         return parse_recipient(text)

@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import Final, Literal
 
-from cscd.age import X25519Identity, X25519Recipient, key_id
+from cscd.age import KeyRecipient, X25519Identity, key_id
 from cscd.cli import drill, keyring
 from cscd.cli.agent import KeptByService
 from cscd.cli.exitcodes import ExitCode
@@ -128,7 +128,7 @@ def _show(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     return ExitCode.OK
 
 
-def _known() -> tuple[KeptIdentity | None, list[X25519Recipient]]:
+def _known() -> tuple[KeptIdentity | None, list[KeyRecipient]]:
     """Return the kept identity and its recipients; or None, and the user's recipient as the service has it.
 
     Raises KeyFileError where there is neither yet.

@@ -7,7 +7,7 @@ and nothing here ever replaces or removes one.
 from dataclasses import dataclass
 from typing import Final
 
-from cscd.age import X25519Identity
+from cscd.age import KeyIdentity, X25519Identity
 from cscd.keys.directory import StateDirectory
 from cscd.keys.keyfile import KeyFile, identities_of, identity_text
 from cscd.keys.place import Place
@@ -21,7 +21,7 @@ class KeptIdentity:
     """The kept identities: one as made here; a user may have put more of them into the file."""
 
     file: KeyFile
-    identities: tuple[X25519Identity, ...]
+    identities: tuple[KeyIdentity, ...]
     made: bool = False
     """Whether it was made just now."""
 

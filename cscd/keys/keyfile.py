@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from cscd.age import X25519Identity, X25519Recipient, parse_identities, parse_recipients
+from cscd.age import KeyIdentity, KeyRecipient, parse_identities, parse_recipients
 from cscd.age.keys import MAX_KEY_FILE
 from cscd.errors import KeyFault, KeyFileError, KeyFormatError
 
@@ -36,7 +36,7 @@ class KeyFile:
     inode: int
 
 
-def read_identities(path: str) -> tuple[KeyFile, list[X25519Identity]]:
+def read_identities(path: str) -> tuple[KeyFile, list[KeyIdentity]]:
     """Return a file named by the user and the identities in it, at least one.
 
     Raises KeyFileError for a file that must not be used as it stands, KeyFormatError for one that holds no
@@ -51,7 +51,7 @@ def read_identities(path: str) -> tuple[KeyFile, list[X25519Identity]]:
     return file, identities_of(file)
 
 
-def read_recipients(path: str) -> tuple[KeyFile, list[X25519Recipient]]:
+def read_recipients(path: str) -> tuple[KeyFile, list[KeyRecipient]]:
     """Return a file of recipients, which are public, and the recipients in it, at least one.
 
     Raises KeyFileError where it cannot be read, KeyFormatError where it holds none.
@@ -67,7 +67,7 @@ def read_recipients(path: str) -> tuple[KeyFile, list[X25519Recipient]]:
         raise KeyFormatError(f"{path}: {error}") from None
 
 
-def identities_of(file: KeyFile) -> list[X25519Identity]:
+def identities_of(file: KeyFile) -> list[KeyIdentity]:
     """Return the identities in a file, at least one; KeyFormatError names the file and the line."""
     try:
         return parse_identities(file.content)
@@ -75,7 +75,7 @@ def identities_of(file: KeyFile) -> list[X25519Identity]:
         raise KeyFormatError(f"{file.path}: {error}") from None
 
 
-def identity_text(identity: X25519Identity) -> bytes:
+def identity_text(identity: KeyIdentity) -> bytes:
     """Return a file as age-keygen writes it; it holds the secret."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return f"# created: {now}\n# public key: {identity.recipient}\n{identity.encode()}\n".encode()

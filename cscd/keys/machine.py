@@ -105,13 +105,15 @@ def _only(file: KeyFile) -> X25519Identity:
         identities = identities_of(file)
     except KeyFormatError as error:
         raise KeyFileError(str(error), "damaged", path=file.path) from None
-    if len(identities) != 1:
-        raise KeyFileError(
-            f"{file.path} holds {len(identities)} identities; the machine key is one",
-            "damaged",
-            path=file.path,
-        )
-    return identities[0]
+    match identities:
+        case [X25519Identity() as identity]:
+            return identity
+        case _:
+            raise KeyFileError(
+                f"{file.path} holds {len(identities)} identities; the machine key is one, of type X25519",
+                "damaged",
+                path=file.path,
+            )
 
 
 def _refuse_writable(path: str, status: os.stat_result) -> None:

@@ -220,9 +220,11 @@ def _recipient(directory: UserDirectory, name: str) -> X25519Recipient | None:
         recipients = parse_recipients(file.content)
     except KeyFormatError as error:
         raise KeyFileError(f"{place.path} is damaged: {error}", "damaged", path=place.path) from None
-    if len(recipients) != 1:
-        raise KeyFileError(f"{place.path} does not hold one recipient", "damaged", path=place.path)
-    return recipients[0]
+    match recipients:
+        case [X25519Recipient() as recipient]:
+            return recipient
+        case _:
+            raise KeyFileError(f"{place.path} does not hold one recipient", "damaged", path=place.path)
 
 
 def _refuse_swapped(path: str, found: X25519Recipient, expected: X25519Recipient) -> None:

@@ -39,6 +39,8 @@ def _only(path: str, text: bytes) -> X25519Identity:
         identities = parse_identities(text)
     except KeyFormatError:
         identities = []
-    if len(identities) != 1:
-        raise KeyFileError(f"{path} does not hold one identity", "damaged", path=path)
-    return identities[0]
+    match identities:
+        case [X25519Identity() as identity]:
+            return identity
+        case _:
+            raise KeyFileError(f"{path} does not hold one identity", "damaged", path=path)

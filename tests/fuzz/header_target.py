@@ -1,11 +1,12 @@
 """What the header parser promises about any bytes, for a fuzzer to disprove."""
 
 import contextlib
-from pathlib import Path
+from collections.abc import Iterator
 
 from cscd.age import marker
 from cscd.age.filekey import Identity, unlock
 from cscd.age.header import Header, encode, looks_like_age, parse
+from cscd.age.hybrid import HybridIdentity
 from cscd.age.scrypt import ScryptIdentity
 from cscd.age.x25519 import X25519Identity
 from cscd.errors import AgeError, HeaderError, HeaderTruncated
@@ -13,17 +14,15 @@ from tests import vectors
 
 IDENTITIES: list[Identity] = [
     X25519Identity.parse("AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0"),
+    HybridIdentity.parse("AGE-SECRET-KEY-PQ-1HZLGZUPT4ETPKDEV8HSGFDCYZ4E522W0A7PU2LHT8EH9W6YLNC3SW78XKG"),
     ScryptIdentity(b"password", max_work_factor=4),
 ]
 """The test vectors' own, so that mutations of them get far; a low work factor keeps the fuzzer fast."""
 
 
-def fill_corpus(folder: Path, max_length: int) -> None:
-    """Make `folder` if it is missing, and fill it with the beginnings of the test vectors if it is empty."""
-    folder.mkdir(exist_ok=True)
-    if not any(folder.iterdir()):
-        for vector in vectors.read_all():
-            (folder / vector.name).write_bytes(vector.file[:max_length])
+def seeds() -> Iterator[bytes]:
+    """Return the test vectors."""
+    return (vector.file for vector in vectors.read_all())
 
 
 def check(data: bytes) -> None:

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from tests import vectors
 from tests.fuzz import header_target
 
-SEEDS = [vector.file[:1024] for vector in vectors.read_all()]
+SEEDS = [vector.file[:2048] for vector in vectors.read_all()]
 
 LINES = st.sampled_from(
     [
         b"age-encryption.org/v1",
         b"-> X25519 " + b"A" * 43,
+        b"-> mlkem768x25519 " + b"A" * 1494,
         b"-> scrypt AAAAAAAAAAAAAAAAAAAAAA 2",
         b"-> cscd 0123456789abcdef",
         b"A" * 64,
@@ -38,7 +39,7 @@ def test_shuffled_lines(lines: list[bytes]) -> None:
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 1023), st.binary(max_size=3)), max_size=4))
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 2047), st.binary(max_size=3)), max_size=4))
 def test_mutated_vectors(seed: bytes, changes: list[tuple[int, bytes]]) -> None:
     """Test vectors with bytes replaced, inserted and removed never break the parser."""
     for at, piece in changes:

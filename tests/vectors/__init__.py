@@ -1,7 +1,9 @@
 """Test vectors of the age format, and how to read them.
 
-`age` holds vectors of the age test kit (C2SP/CCTV). Each is a list of ``key: value`` lines, an empty line,
-and the file to decrypt, compressed if the list says so.
+`age` holds the whole age test kit as of 2026-06-05: github.com/C2SP/CCTV, folder age/testdata, commit
+1e3d2860d46e94e777e1b17c7a6f2436387e3ecc. Everybody may use the vectors without conditions (0BSD, CC0-1.0 or
+the Unlicense). Each is a list of ``key: value`` lines, an empty line, and the file to decrypt, compressed if
+the list says so.
 """
 
 import zlib
@@ -9,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cscd.age import Identity, ScryptIdentity, X25519Identity
+from cscd.age import Identity, ScryptIdentity, parse_identity
 
 AGE = Path(__file__).parent / "age"
 """The folder of vectors."""
@@ -47,7 +49,7 @@ def _apply(vector: Vector, key: str, value: str) -> None:
         case "payload":
             vector.payload = value
         case "identity":
-            vector.identities.append(X25519Identity.parse(value))
+            vector.identities.append(parse_identity(value))
         case "passphrase":
             vector.identities.append(ScryptIdentity(value.encode()))
         case "armored":
