@@ -13,6 +13,7 @@
     │   └── PayloadError     truncated, extended, reordered or altered content
     ├── KeyFormatError       a recipient, an identity or a file of them is not one
     ├── KeyFileError         a key file is missing, cannot be read or written, or must not be used
+    ├── KeyChangeError       a change of keys that would lose one, or that does not fit; nothing was changed
     ├── DatabaseError        what has to be kept could not be written; what was kept before still holds
     ├── BusyError            another pass is at work on the same tree, or another service on the same state
     ├── WorkersDiedError     the processes that do the work of a pass were all killed
@@ -43,10 +44,15 @@ KeyFault = Literal[
     "swapped",
     "missing",
     "no_machine_key",
+    "wrong_passphrase",
+    "ambiguous",
     "unreadable",
     "unwritable",
 ]
 """Why a key file cannot be used; the log has the same words."""
+
+KeyRefusal = Literal["last_protector", "does_not_fit", "no_key", "is_current"]
+"""Why keys are not changed as asked; the control socket has the same words."""
 
 
 class CscdError(Exception):
@@ -103,6 +109,18 @@ class KeyFileError(CscdError):
         self.reason: KeyFault = reason
         self.path = path
         self.errno = errno or 0
+
+
+class KeyChangeError(CscdError):
+    """Keys are not changed as asked, because one would be lost, or because it does not fit.
+
+    Nothing was changed.
+    """
+
+    def __init__(self, message: str, reason: KeyRefusal) -> None:
+        """Take the sentence, and the same in a word."""
+        super().__init__(message)
+        self.reason: KeyRefusal = reason
 
 
 class DatabaseError(CscdError):

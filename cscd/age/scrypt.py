@@ -74,6 +74,17 @@ class ScryptIdentity:
         return unwrap(_wrap_key(self._passphrase, salt, work_factor), stanza.body)
 
 
+def work_factor(stanzas: Sequence[Stanza]) -> int | None:
+    """Return the work factor that a header asks for, None if it is for no passphrase.
+
+    Raises HeaderError as `ScryptIdentity.unwrap` does, but for the work itself.
+    """
+    check_alone(stanzas)
+    if not stanzas or stanzas[0].args[0] != STANZA:
+        return None
+    return _parameters(stanzas[0].args)[1]
+
+
 def check_alone(stanzas: Iterable[Stanza]) -> None:
     """Raise HeaderError if a scrypt stanza is not the only one.
 

@@ -13,7 +13,7 @@ from cscd.daemon.work.places import Places
 from cscd.errors import KeyFileError
 from cscd.events.log import Log
 from cscd.events.machine import MachineKeyCreated, MachineKeyMissing
-from cscd.keys import MachineKey, StateDirectory, UserKeys, any_wrapped, machine_key
+from cscd.keys import MachineKey, StateDirectory, any_wrapped, machine_key
 from cscd.keys.directory import default_path
 
 
@@ -25,9 +25,7 @@ def for_machine(environment: Mapping[str, str]) -> Parts:
         where,
         Accounts(),
         Accounts(),
-        lambda settings, log: ServiceKeys(
-            UserKeys(where.keys, _machine_key(where, settings, log, credentials)), log
-        ),
+        lambda settings, log: ServiceKeys(where.keys, _machine_key(where, settings, log, credentials), log),
         lambda settings, log, accounts, listener: Sessions(settings.sessions, log, accounts, listener),
         on_bus=True,
     )

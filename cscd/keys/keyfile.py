@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -79,6 +79,14 @@ def identity_text(identity: KeyIdentity) -> bytes:
     """Return a file as age-keygen writes it; it holds the secret."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return f"# created: {now}\n# public key: {identity.recipient}\n{identity.encode()}\n".encode()
+
+
+def export_text(identities: Iterable[KeyIdentity]) -> bytes:
+    """Return an age identity file with all of them, in their order; it holds the secrets."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    head = f"# exported: {now}\n# Whoever has this file can read what these keys encrypt.\n"
+    pairs = (f"# public key: {each.recipient}\n{each.encode()}\n" for each in identities)
+    return (head + "".join(pairs)).encode()
 
 
 def open_ours(path: str, name: str, directory: int) -> int:

@@ -3,21 +3,24 @@
 It is a credential that systemd hands to the service (systemd.exec(5), LoadCredentialEncrypted=; sealed by the
 TPM where there is one), else a file that is root's alone, made at the first start. Both hold it as age-keygen
 writes it, so that ``age --decrypt --identity machine.key keys/1000/….age`` gives a user's identity without
-cscd.
+cscd. A key in both places must be the same: which of two is the one that opens everything would be a guess.
 
 Losing it is losing what it alone wraps. So it is durable before anything is wrapped to it, nothing here ever
 replaces one, and where identities are wrapped already, none is made in its place.
 """
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from cscd.age import X25519Identity
 from cscd.errors import KeyFileError, KeyFormatError
 from cscd.keys.keyfile import KeyFile, identities_of, identity_text, told_as_key_error
 from cscd.keys.place import Place
+from cscd.keys.protector import Protector
 
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -26,6 +29,8 @@ _WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
 @dataclass(frozen=True, slots=True)
 class MachineKey:
     """The machine key, and where it came from."""
+
+    protector: ClassVar = Protector.MACHINE
 
     identity: X25519Identity
     source: str
@@ -46,12 +51,26 @@ def machine_key(
         may_make: whether a file is made where there is neither. Say no where identities are wrapped already
             (`cscd.keys.wrapped.any_wrapped`): another key would not open them.
 
-    Raises KeyFileError, whose `path` names the credential or the file.
+    Raises KeyFileError, whose `path` names the credential or the file: `ambiguous` where both are there and
+    are not the same, or cannot be seen to be.
     """
     with told_as_key_error(file):
         if credential_directory and (found := _from_credential(credential_directory, credential)):
+            _refuse_other(found, file)
             return found
         return _from_file(file, may_make=may_make)
+
+
+def in_file(path: str) -> MachineKey | None:
+    """Return the key in the file, None if there is none. Raises KeyFileError."""
+    try:
+        with _place(path) as place:
+            found = place.settled()
+            return MachineKey(_only(found), path) if found else None
+    except KeyFileError as error:
+        if error.reason == "missing":
+            return None
+        raise
 
 
 def _from_credential(directory: str, name: str) -> MachineKey | None:
@@ -70,6 +89,16 @@ def _from_credential(directory: str, name: str) -> MachineKey | None:
 
 def _from_file(path: str, *, may_make: bool) -> MachineKey:
     """Return the key in the file, made first if there is none."""
+    with _place(path) as place:
+        if not may_make:
+            return MachineKey(_only(_expected(place)), path)
+        found, made = place.keep(lambda: identity_text(X25519Identity.generate()))
+        return MachineKey(_only(found), path, made)
+
+
+@contextlib.contextmanager
+def _place(path: str) -> Iterator[Place]:
+    """Open the directory of the file. Raises KeyFileError for one in which others could put theirs."""
     directory, name = os.path.split(path)
     try:
         fd = os.open(directory, _OPEN)
@@ -77,13 +106,27 @@ def _from_file(path: str, *, may_make: bool) -> MachineKey:
         raise _unusable(directory, error) from error
     try:
         _refuse_writable(directory, os.fstat(fd))
-        place = Place(directory, fd, name)
-        if not may_make:
-            return MachineKey(_only(_expected(place)), path)
-        found, made = place.keep(lambda: identity_text(X25519Identity.generate()))
-        return MachineKey(_only(found), path, made)
+        yield Place(directory, fd, name)
     finally:
         os.close(fd)
+
+
+def _refuse_other(credential: MachineKey, path: str) -> None:
+    """Raise KeyFileError where there is a file, and it is not seen to hold the same key."""
+    try:
+        beside = in_file(path)
+    except KeyFileError as error:
+        why = str(error)
+    else:
+        if beside is None or beside.identity.recipient == credential.identity.recipient:
+            return
+        why = f"{path} holds another key"
+    raise KeyFileError(
+        f"the machine key is the credential {credential.source}, but {why}"
+        "; move away the one that opens nothing",
+        "ambiguous",
+        path=path,
+    )
 
 
 def _expected(place: Place) -> KeyFile:

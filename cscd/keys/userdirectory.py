@@ -1,10 +1,12 @@
 """One user's directory of keys, ``keys/UID``: made by us, closed to everybody else, held open.
 
 It is reached from the directory above it, by a name that is a number, and never through a link. Everything
-in it is then reached from its descriptor: no path is walked twice.
+in it is then reached from its descriptor: no path is walked twice. Whoever changes what is in it has it for
+itself meanwhile; whoever only reads need not wait, for every file is whole at every instant.
 """
 
 import contextlib
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cscd.errors import KeyFileError
+from cscd.keys.place import sweep, told_as_unwritable
 
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -19,7 +22,7 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 @dataclass(frozen=True, slots=True)
 class UserDirectory:
-    """The directory, open as long as `opened` or `made` has it so."""
+    """The directory, or one in it, open as long as the function that gave it has it so."""
 
     path: str
     fd: int
@@ -59,21 +62,44 @@ def made(keys: str, uid: int) -> Iterator[UserDirectory]:
 
     Raises KeyFileError.
     """
-    try:
+    with told_as_unwritable(_path(keys, uid), "made"):
         _make(keys, uid)
-    except OSError as error:
-        path = _path(keys, uid)
-        raise KeyFileError(
-            f"{path} cannot be made: {os.strerror(error.errno or 0)}",
-            "unwritable",
-            path=path,
-            errno=error.errno,
-        ) from error
     with opened(keys, uid) as directory:
         if directory is None:
             path = _path(keys, uid)
             raise KeyFileError(f"{path} was removed while it was made", "missing", path=path)
         yield directory
+
+
+def claim(directory: UserDirectory) -> None:
+    """Have the directory for oneself until it is closed; waits for others who have it.
+
+    What they left because they were killed is removed. Raises KeyFileError.
+    """
+    with told_as_unwritable(directory.path):
+        fcntl.flock(directory.fd, fcntl.LOCK_EX)
+        sweep(directory.fd)
+
+
+@contextlib.contextmanager
+def below(directory: UserDirectory, name: str, *, make: bool = False) -> Iterator[UserDirectory | None]:
+    """Open a directory in a user's, made first and durable if asked for; None if there is none.
+
+    Raises KeyFileError.
+    """
+    path = os.path.join(directory.path, name)
+    if make:
+        with told_as_unwritable(path, "made"):
+            _make_in(directory.fd, name)
+    try:
+        fd = _open(name, path, directory.fd)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield UserDirectory(path, fd)
+    finally:
+        os.close(fd)
 
 
 def _make(keys: str, uid: int) -> None:

@@ -7,110 +7,96 @@
             current            the recipient that encrypts now: the content of one of the .pub files
             KEYID.pub          a recipient of this user, ``age1…``
             KEYID.age          its identity, an age file encrypted to the machine key
-            KEYID.WRAPPING.age the same identity under another wrapping, such as ``passphrase``
+            KEYID.passphrase.age   the same identity, an age file under a passphrase
+            retired/           0700 root   pairs that no item needs any more, as they were
 
 KEYID is the one that marks the items (`cscd.age.key_id`), so that the file for an item is found by its name.
-Everything is in standard formats: ``age -R current`` encrypts, ``age -d -i machine.key KEYID.age`` gives the
-identity.
+Everything is in standard formats: ``age -R current`` encrypts, ``age -d -i machine.key KEYID.age`` and
+``age -d KEYID.passphrase.age`` give the identity.
 
 Why so: an age file under a passphrase cannot have any other recipient (age specification, "scrypt recipient
 stanza"), so several wrappings are several files. Adding one is one more file, and any one of them opens.
-Rotating adds a pair and renames a new `current` over the old one; the old pair stays where it is. Nothing
-else is ever moved or replaced.
+Another passphrase is a new file renamed over the old one. Rotating adds a pair and renames a new `current`
+over the old one; the old pair stays where it is until it is retired, which moves it. Nothing else is ever
+moved or replaced, and nothing is removed but a wrapping that is not wanted any more, while another one of the
+same key is there.
 
-The order of making is what a crash cannot turn into a loss: first the private half is on the medium, then
-`KEYID.pub`, then `current`, and nobody encrypts to what `current` does not name. A maker that dies, or that
-comes second, leaves a pair that nobody encrypted to; it is opened like any older one, and in nobody's way.
+The order of making is what a crash cannot turn into a loss: first the private half is on the medium, under
+every wrapping, then `KEYID.pub`, then `current`, and nobody encrypts to what `current` does not name. A maker
+that dies leaves a pair that nobody encrypted to; it is opened like any older one, and in nobody's way.
+
+This module is what can be done without a secret; `usersecrets` is the rest.
 """
 
 import os
-import re
-import stat
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
-from cscd.age import X25519Identity, X25519Recipient, key_id, parse_recipients
-from cscd.errors import KeyFileError, KeyFormatError
-from cscd.keys import userdirectory
+from cscd.errors import KeyChangeError, KeyFileError
+from cscd.keys import pair, userdirectory
 from cscd.keys.keyfile import told_as_key_error
-from cscd.keys.machine import MachineKey
-from cscd.keys.place import Place
+from cscd.keys.pair import Refused, UserKey
+from cscd.keys.place import told_as_unwritable
+from cscd.keys.protector import Protector
 from cscd.keys.userdirectory import UserDirectory
-from cscd.keys.wrapping import unwrap, wrap
-
-CURRENT: Final = "current"
-"""The file that holds the recipient to encrypt to."""
-
-_PRIVATE: Final = re.compile(r"([0-9a-f]{16})(?:\.[a-z]+)?\.age")
-_BY_MACHINE: Final = re.compile(r"([0-9a-f]{16})\.age")
+from cscd.keys.wrapping import required_work
 
 
-@dataclass(frozen=True, slots=True)
-class UserKey:
-    """A user's public half."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedKey:
+    """A key pair of a user, as far as it is known without opening it."""
 
-    key_id: str
-    """Names it in the items."""
-    recipient: X25519Recipient
+    key: UserKey
+    current: bool
+    """Whether it encrypts."""
+    retired: bool
+    """Whether no item needs it any more; it is opened on request only."""
+    protectors: tuple[Protector, ...]
+    """What it is wrapped by; nothing where its private half is missing or cannot be used."""
+    work_factor: int | None
+    """Of the passphrase's wrapping; None where there is none."""
 
 
 class UserKeys:
-    """The keys of all users. Holds nothing open; several threads may use it."""
+    """The keys of all users, without their secrets. Holds nothing open; several threads may use it."""
 
-    def __init__(self, directory: str, machine: MachineKey | None) -> None:
-        """Take the path of ``keys/``, which need not be there, and the machine key.
-
-        Without a machine key nothing is made or unlocked; what was made before still encrypts.
-        """
+    def __init__(self, directory: str) -> None:
+        """Take the path of ``keys/``, which need not be there."""
         self._directory = directory
-        self._machine = machine
 
     def current(self, uid: int) -> UserKey | None:
-        """Return the key that encrypts for a user, None if there is none. Opens nothing secret.
+        """Return the key that encrypts for a user, None if there is none.
 
         Raises KeyFileError where it must not be used as it stands: also where its private half is missing.
         """
         with told_as_key_error(self._directory), userdirectory.opened(self._directory, uid) as directory:
-            return _current(directory) if directory else None
+            return pair.current(directory) if directory else None
 
-    def keep(self, uid: int) -> tuple[UserKey, bool]:
-        """Return the key that encrypts for a user, made first if there is none, and whether it was.
-
-        When two do this at once, both return the one that came first. Waits for the disk, eight times
-        where one is made. Raises KeyFileError.
-        """
-        if found := self.current(uid):
-            return found, False
-        machine = self._require_machine()
-        with told_as_key_error(self._directory), userdirectory.made(self._directory, uid) as directory:
-            made = _make(directory, machine)
-            found = _current(directory)
-        if found is None:
-            path = os.path.join(directory.path, CURRENT)
-            raise KeyFileError(f"{path} was removed while it was made", "missing", path=path)
-        return found, made
-
-    def unlock(
-        self, uid: int, refused: Callable[[KeyFileError], None] | None = None
-    ) -> tuple[X25519Identity, ...]:
-        """Return the identities of a user that the machine key opens, the current one first.
+    def listed(self, uid: int, refused: Refused | None = None) -> tuple[ListedKey, ...]:
+        """Return all keys of a user: the current one first, then older ones, then retired ones, each by id.
 
         Args:
             uid: the user.
             refused: is told of each file that cannot be used, and the others are returned. Without it the
-                first such file raises.
+                first such file raises KeyFileError.
 
-        Raises KeyFileError: `no_machine_key` where there is none, else what is wrong with a file.
+        A pair without its public half is none yet: its maker died before anybody could encrypt to it.
         """
-        machine = self._require_machine()
         with told_as_key_error(self._directory), userdirectory.opened(self._directory, uid) as directory:
-            return _unlock(directory, machine, refused or _raise) if directory else ()
+            return _listed(directory, refused or pair.reraise) if directory else ()
 
-    def _require_machine(self) -> MachineKey:
-        if self._machine is None:
-            raise KeyFileError("there is no machine key to wrap or unlock with", "no_machine_key")
-        return self._machine
+    def retire(self, uid: int, key_id: str) -> None:
+        """Move a pair that no item needs any more out of the way, wrapped as it is.
+
+        Killed in between, the files of the pair lie in both directories, each whole; the key is listed as an
+        older one, and doing it again completes it. Raises KeyChangeError for the key that encrypts
+        (`is_current`) and for one that is not there (`no_key`), KeyFileError where that cannot be done. One
+        that is retired already is left as it is.
+        """
+        with told_as_key_error(self._directory), userdirectory.opened(self._directory, uid) as directory:
+            if directory is None:
+                raise _no_key(key_id)
+            userdirectory.claim(directory)
+            _retire(directory, key_id)
 
 
 def any_wrapped(directory: str) -> bool:
@@ -124,117 +110,80 @@ def any_wrapped(directory: str) -> bool:
     return any(_has_wrapped(directory, uid) for uid in uids)
 
 
-def _has_wrapped(directory: str, uid: int) -> bool:
+def _has_wrapped(keys: str, uid: int) -> bool:
     try:
-        with told_as_key_error(directory), userdirectory.opened(directory, uid) as user:
-            return user is not None and any(_BY_MACHINE.fullmatch(name) for name in user.names())
+        with told_as_key_error(keys), userdirectory.opened(keys, uid) as user:
+            return user is not None and any(_wrapped_for_machine(each) for each in pair.with_retired(user))
     except KeyFileError:
         return True
 
 
-def _make(directory: UserDirectory, machine: MachineKey) -> bool:
-    """Make a pair and have it encrypt; False if another one does already. See the top for the order."""
-    identity = X25519Identity.generate()
-    name = key_id(identity.recipient)
-    line = f"{identity.recipient}\n".encode()
-    _place(directory, f"{name}.age").put(wrap(identity, machine.identity.recipient))
-    _place(directory, f"{name}.pub").put(line)
-    return _place(directory, CURRENT).put(line)
+def _wrapped_for_machine(directory: UserDirectory) -> bool:
+    names = directory.names()
+    return any(pair.private_name(each, Protector.MACHINE) in names for each in pair.private_ids(directory))
 
 
-def _current(directory: UserDirectory) -> UserKey | None:
-    """Return the key that encrypts, after looking whether its pair is complete."""
-    recipient = _recipient(directory, CURRENT)
-    if recipient is None:
-        return None
-    name = key_id(recipient)
-    beside = _recipient(directory, f"{name}.pub")
-    if beside is None or not _has_private(directory, name):
-        path = os.path.join(directory.path, f"{name}.age" if beside else f"{name}.pub")
-        raise KeyFileError(
-            f"{path} is missing, though it belongs to the key that encrypts; restore it from a backup",
-            "missing",
-            path=path,
-        )
-    _refuse_swapped(os.path.join(directory.path, f"{name}.pub"), beside, recipient)
-    return UserKey(name, recipient)
-
-
-def _has_private(directory: UserDirectory, name: str) -> bool:
-    """Whether a key has its private half, under whichever wrapping; it is not opened."""
-    found = (
-        match[0] for each in directory.names() if (match := _PRIVATE.fullmatch(each)) and match[1] == name
-    )
-    return any(_is_file(directory, each) for each in found)
-
-
-def _is_file(directory: UserDirectory, name: str) -> bool:
-    try:
-        status = os.stat(name, dir_fd=directory.fd, follow_symlinks=False)
-    except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size > 0
-
-
-def _unlock(
-    directory: UserDirectory, machine: MachineKey, refused: Callable[[KeyFileError], None]
-) -> tuple[X25519Identity, ...]:
-    found: list[X25519Identity] = []
+def _listed(directory: UserDirectory, refused: Refused) -> tuple[ListedKey, ...]:
     current = None
     try:
-        current = _current(directory)
+        current = pair.current(directory)
     except KeyFileError as error:
         refused(error)
-    for name in directory.names():
-        if match := _BY_MACHINE.fullmatch(name):
-            try:
-                found.append(_identity(directory, match[1], machine))
-            except KeyFileError as error:
-                refused(error)
-    # A stable sort: the current one first, the others by name.
-    return tuple(sorted(found, key=lambda each: current is None or each.recipient != current.recipient))
+    found: dict[str, ListedKey] = {}
+    for each in pair.with_retired(directory):
+        for name in pair.public_ids(each):
+            # A pair that lies in both is being retired; it is not yet.
+            if name not in found and (key := _public_half(each, name, refused)):
+                found[name] = _look(each, key, refused, current=key == current, retired=each is not directory)
+    # A stable sort: the current one first, the others as they were found.
+    return tuple(sorted(found.values(), key=lambda each: not each.current))
 
 
-def _identity(directory: UserDirectory, name: str, machine: MachineKey) -> X25519Identity:
-    """Open one private half, and be sure that it belongs to its name and to its public half."""
-    place = _place(directory, f"{name}.age")
-    file = place.read()
-    if file is None:
-        raise KeyFileError(f"{place.path} was removed meanwhile", "missing", path=place.path)
-    identity = unwrap(file, machine.identity)
-    public = _recipient(directory, f"{name}.pub")
-    if key_id(identity.recipient) != name:
-        raise KeyFileError(f"{place.path} holds the identity of another key", "swapped", path=place.path)
-    if public is not None:  # it is missing where the maker died in between
-        _refuse_swapped(os.path.join(directory.path, f"{name}.pub"), public, identity.recipient)
-    return identity
-
-
-def _recipient(directory: UserDirectory, name: str) -> X25519Recipient | None:
-    """Return the one recipient in a file, None if there is no such file."""
-    place = _place(directory, name)
-    file = place.read()
-    if file is None:
-        return None
+def _public_half(directory: UserDirectory, name: str, refused: Refused) -> UserKey | None:
     try:
-        recipients = parse_recipients(file.content)
-    except KeyFormatError as error:
-        raise KeyFileError(f"{place.path} is damaged: {error}", "damaged", path=place.path) from None
-    match recipients:
-        case [X25519Recipient() as recipient]:
-            return recipient
-        case _:
-            raise KeyFileError(f"{place.path} does not hold one recipient", "damaged", path=place.path)
+        return pair.public_half(directory, name)
+    except KeyFileError as error:
+        refused(error)
+        return None
 
 
-def _refuse_swapped(path: str, found: X25519Recipient, expected: X25519Recipient) -> None:
-    if found != expected:
-        raise KeyFileError(f"{path} holds another recipient than it should", "swapped", path=path)
+def _look(
+    directory: UserDirectory, key: UserKey, refused: Refused, *, current: bool, retired: bool
+) -> ListedKey:
+    """See what a key is wrapped by."""
+    work: dict[Protector, int | None] = {}
+    for protector in Protector:
+        try:
+            file = pair.place(directory, pair.private_name(key.key_id, protector)).read()
+            if file:
+                work[protector] = required_work(file, protector)
+        except KeyFileError as error:
+            refused(error)
+    return ListedKey(
+        key=key,
+        current=current,
+        retired=retired,
+        protectors=tuple(work),
+        work_factor=work.get(Protector.PASSPHRASE),
+    )
 
 
-def _place(directory: UserDirectory, name: str) -> Place:
-    return Place(directory.path, directory.fd, name)
+def _retire(directory: UserDirectory, key_id: str) -> None:
+    current = pair.current(directory)
+    if current and current.key_id == key_id:
+        raise KeyChangeError(f"the key {key_id} encrypts; it cannot be retired", "is_current")
+    # The public half last: as long as it is here, the key is listed as one to be retired.
+    names = [*pair.private_names(directory, key_id), pair.public_name(key_id)]
+    names = [name for name in names if name in directory.names()]
+    with userdirectory.below(directory, pair.RETIRED, make=bool(names)) as retired:
+        if retired is None or not (names or pair.private_names(retired, key_id)):
+            raise _no_key(key_id)
+        with told_as_unwritable(directory.path):
+            for name in names:
+                os.rename(name, name, src_dir_fd=directory.fd, dst_dir_fd=retired.fd)
+            os.fsync(retired.fd)
+            os.fsync(directory.fd)
 
 
-def _raise(error: KeyFileError) -> None:
-    raise error
+def _no_key(key_id: str) -> KeyChangeError:
+    return KeyChangeError(f"there is no key {key_id}", "no_key")

@@ -18,7 +18,7 @@ from cscd.daemon.state.schema import FORMS
 from cscd.errors import DatabaseError, KeyFileError
 from cscd.events.service import DatabaseDamaged, DatabaseUnwritable
 from cscd.files.goal import State
-from cscd.keys import MachineKey, UserKeys, machine_key
+from cscd.keys import MachineKey, UserKeys, UserSecrets, machine_key
 from tests.crash.injection import Ended, points, traced
 from tests.crash.subject import IDENTITY
 from tests.crash.test_crash import NOT_FILES
@@ -52,24 +52,24 @@ def nothing(_: Path) -> None:
 def make_user_key(path: Path) -> None:
     """Make a user's key, and note whom somebody would encrypt to from then on."""
     with suppress(KeyFileError):
-        key, _ = UserKeys(str(path / "keys"), MACHINE).keep(UID)
+        key, _ = UserSecrets(str(path / "keys"), UID).make(MACHINE)
         note(path, str(key.recipient))
 
 
 def check_user_key(path: Path) -> None:
     """Whom anybody can have encrypted to has a whole identity; nothing half is taken for a key."""
-    keys = UserKeys(str(path / "keys"), MACHINE)
-    named = keys.current(UID)
-    opened = {str(each.recipient) for each in keys.unlock(UID)}
+    secrets = UserSecrets(str(path / "keys"), UID)
+    named = UserKeys(str(path / "keys")).current(UID)
+    opened = {str(each.recipient) for each in secrets.unlock(MACHINE)}
     if named:
         assert str(named.recipient) in opened
     if noted := read_note(path):
         assert named
         assert noted == str(named.recipient)
-    again, made = keys.keep(UID)
+    again, made = secrets.make(MACHINE)
     assert made is (named is None)
-    assert str(again.recipient) == str(keys.unlock(UID)[0].recipient)
-    assert opened <= {str(each.recipient) for each in keys.unlock(UID)}
+    assert str(again.recipient) == str(secrets.unlock(MACHINE)[0].recipient)
+    assert opened <= {str(each.recipient) for each in secrets.unlock(MACHINE)}
 
 
 def make_machine_key(path: Path) -> None:
@@ -286,7 +286,14 @@ def test_a_key_is_on_the_medium_before_the_next_name_is_given(tmp_path: Path) ->
     """Private half, public half, current: each is synced with its name before the next can be seen."""
     requires.command("strace")
     trace = act_traced(CASES["user key"], tmp_path / "keys").trace
-    calls = [point.call for point in points(trace) if point.call in ("linkat", "fsync", "mkdirat", "mkdir")]
-    making = [call for call in calls if call != "mkdir"]
-    assert making[:4] == ["mkdirat", "fsync", "mkdirat", "fsync"]
-    assert making[4:13] == ["fsync", "linkat", "fsync"] * 3
+    calls = [
+        point.call for point in points(trace) if point.call in ("linkat", "renameat", "fsync", "mkdirat")
+    ]
+    assert calls[:4] == ["mkdirat", "fsync", "mkdirat", "fsync"]
+    assert calls[4:] == [
+        *["fsync", "renameat", "fsync"],
+        "fsync",
+        "linkat",
+        "fsync",
+        *["fsync", "renameat", "fsync"],
+    ]

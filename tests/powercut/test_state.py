@@ -15,7 +15,7 @@ from cscd.daemon.state.damage import sync_directory
 from cscd.daemon.state.database import Database
 from cscd.daemon.state.records import CacheRecord, UserRecord
 from cscd.files.goal import State
-from cscd.keys import UserKeys, machine_key
+from cscd.keys import UserKeys, UserSecrets, machine_key
 from tests.powercut.disk import Disk, disk
 from tests.support.mounts import EXT4, XFS, Kind
 
@@ -43,14 +43,15 @@ def test_a_key_that_was_told_is_there_with_its_identity(cached: Disk) -> None:
     """The machine key, and every user's that somebody may have encrypted to."""
     machine = machine_key(None, "none", str(private(cached) / "machine.key"))
     for uid in range(ROUNDS):
-        key, made = UserKeys(str(private(cached) / "keys"), machine).keep(uid)
+        key, made = UserSecrets(str(private(cached) / "keys"), uid).make(machine)
         assert made
 
         def check(point: Path, uid: int = uid, told: object = key) -> None:
             found = machine_key(None, "none", str(point / "own" / "machine.key"), may_make=False)
-            keys = UserKeys(str(point / "own" / "keys"), found)
-            assert keys.current(uid) == told
-            assert [each.recipient for each in keys.unlock(uid)] == [getattr(told, "recipient", None)]
+            keys = str(point / "own" / "keys")
+            assert UserKeys(keys).current(uid) == told
+            opened = UserSecrets(keys, uid).unlock(found)
+            assert [each.recipient for each in opened] == [getattr(told, "recipient", None)]
 
         cut(cached, uid, check)
 

@@ -3,7 +3,7 @@
 Files of keys are read, and the wrapping is worked, in a thread of their own: the loop waits for no disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
@@ -14,7 +14,7 @@ from cscd.errors import KeyFileError
 from cscd.events.keys import KeyCreated, KeyFileRefused, KeyUnlockFailed
 from cscd.events.log import Log, UserLog
 from cscd.files.goal import State
-from cscd.keys import StateDirectory, UserKeys, keep, kept
+from cscd.keys import MachineKey, StateDirectory, UserKey, UserKeys, UserSecrets, keep, kept
 
 _MACHINE: Final = "machine"
 """The one protector so far, as the configuration and the events call it."""
@@ -62,8 +62,11 @@ class Keyring(Protocol):
 class ServiceKeys:
     """The keys that the service keeps, wrapped for the machine."""
 
-    def __init__(self, keys: UserKeys, log: Log) -> None:
-        self._keys = keys
+    def __init__(self, directory: str, machine: MachineKey | None, log: Log) -> None:
+        """Take the path of ``keys/`` and the machine key; without one nothing is made or unlocked."""
+        self._directory = directory
+        self._keys = UserKeys(directory)
+        self._machine = machine
         self._log = log
         self._thread = Disk("keys")
         self._standing: dict[int, Standing] = {}
@@ -72,7 +75,7 @@ class ServiceKeys:
         """See `Keyring`."""
         log = self._log.for_user(account.name, account.uid)
         try:
-            key, made = await self._thread.do(lambda: self._keys.keep(account.uid))
+            key, made = await self._thread.do(lambda: self._keep(account.uid))
         except KeyFileError as error:
             _tell(log, error, "")
             raise
@@ -93,7 +96,7 @@ class ServiceKeys:
 
     async def unwrap(self, account: Account, stanzas: Sequence[Stanza]) -> bytes | None:
         """See `Keyring`."""
-        identities = await self._thread.do(lambda: self._keys.unlock(account.uid, lambda _: None))
+        identities = await self._thread.do(lambda: self._open(account.uid, lambda _: None))
         return next(filter(None, (identity.unwrap(stanzas) for identity in identities)), None)
 
     def standing(self, uid: int) -> Standing | None:
@@ -105,13 +108,27 @@ class ServiceKeys:
         refused: list[KeyFileError] = []
         found: tuple[X25519Identity, ...] = ()
         try:
-            found = await self._thread.do(lambda: self._keys.unlock(account.uid, refused.append))
+            found = await self._thread.do(lambda: self._open(account.uid, refused.append))
         except KeyFileError as error:
             refused.append(error)
         for fault in refused:
             _tell(log, fault, current)
         self._standing[account.uid] = Standing(current, "unlocked" if found else "locked")
         return found
+
+    def _keep(self, uid: int) -> tuple[UserKey, bool]:
+        """Return the key that encrypts for a user, made first if there is none, and whether it was."""
+        if found := self._keys.current(uid):
+            return found, False
+        return UserSecrets(self._directory, uid).make(self._require_machine())
+
+    def _open(self, uid: int, refused: Callable[[KeyFileError], None]) -> tuple[X25519Identity, ...]:
+        return UserSecrets(self._directory, uid).unlock(self._require_machine(), refused=refused)
+
+    def _require_machine(self) -> MachineKey:
+        if self._machine is None:
+            raise KeyFileError("there is no machine key to wrap or unlock with", _LOCKED)
+        return self._machine
 
 
 class OwnKeys:
