@@ -6,7 +6,7 @@ closed to a quantum computer. It is 1.6 KiB long.
 
 A file is only as strong as its weakest stanza. The specification therefore says that a file SHOULD NOT have
 stanzas of this type beside classic ones, and age refuses to write such a file, but reads it. Here that is up
-to the caller: `docs/keys.md`, "Post-quantum recovery keys", says where we do it and what it protects.
+to the caller: `docs/threat-model.md`, "A future quantum computer", says where we do it and what it protects.
 """
 
 from collections.abc import Iterable

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cscd.age import Identity, key_id
+from cscd.age.hybrid import STANZA as POST_QUANTUM
 from cscd.age.scrypt import STANZA as SCRYPT
 from cscd.cli import keyring
 from cscd.cli.agent import KeptByService
@@ -109,7 +110,7 @@ def _lines(report: FileReport) -> Iterator[str]:
         yield harmless(report.error)
     if report.recipients:
         armored = ", in ASCII armor" if report.armored else ""
-        yield f"for {', '.join(map(shown, report.recipients))}{armored}"
+        yield f"for {', '.join(map(_recipient, report.recipients))}{armored}"
     if report.key_id:
         whose = {True: ", which is yours", False: ", which is not yours", None: ""}[report.own_key]
         yield f"key {report.key_id}{whose}"
@@ -123,6 +124,11 @@ def _lines(report: FileReport) -> Iterator[str]:
         yield "its content had holes, which unencrypting restores"
     if report.verified:
         yield "verified: every chunk is genuine"
+
+
+def _recipient(kind: str) -> str:
+    """Return how the type of a recipient is shown."""
+    return f"{kind} (post-quantum)" if kind == POST_QUANTUM else shown(kind)
 
 
 def _untried(report: FileReport) -> bool:

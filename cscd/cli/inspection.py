@@ -46,7 +46,8 @@ class FileReport(Model):
     overhead: int | None = None
     """Bytes by which the file is larger than its content; null where that cannot be told."""
     recipients: tuple[str, ...] = ()
-    """The type of each recipient, such as "X25519" or "scrypt" (a passphrase)."""
+    """The type of each recipient, such as "X25519", "mlkem768x25519" (post-quantum) or "scrypt" (a
+    passphrase)."""
     key_id: str | None = None
     """Names the key in files that cscd wrote; null elsewhere."""
     own_key: bool | None = None

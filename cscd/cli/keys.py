@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import Final, Literal
 
-from cscd.age import KeyRecipient, X25519Identity, key_id
+from cscd.age import HybridIdentity, HybridRecipient, KeyRecipient, X25519Identity, key_id
 from cscd.cli import drill, keyring
 from cscd.cli.agent import KeptByService
 from cscd.cli.exitcodes import ExitCode
@@ -58,7 +58,7 @@ class RecoveryReport(Model):
     identity_file: Name
     """Where the secret half is; to be moved off this computer."""
     recipient: str
-    """The public half, for `encryption.recovery_recipients`: age1…"""
+    """The public half, for `encryption.recovery_recipients`: age1…, or age1pq1… if it is post-quantum"""
     key_id: str
     """Names it, as key ids name the users' keys."""
 
@@ -90,6 +90,11 @@ def define(parser: argparse.ArgumentParser) -> None:
         type=_new_file,
         default=RECOVERY_FILE,
         help="where to put the identity; nothing is replaced (default: ./%(default)s)",
+    )
+    recovery.add_argument(
+        "--post-quantum",
+        action="store_true",
+        help="make one of the post-quantum type (age1pq1…), which takes 1.6 KiB more in every file",
     )
     recovery.add_argument("--json", action="store_true", help="print one JSON object")
     recovery.set_defaults(run_keys=_recovery_init)
@@ -143,7 +148,7 @@ def _known() -> tuple[KeptIdentity | None, list[KeyRecipient]]:
 
 
 def _recovery_init(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
-    identity = X25519Identity.generate()
+    identity = HybridIdentity.generate() if arguments.post_quantum else X25519Identity.generate()
     path = os.path.abspath(arguments.output)
     _put(path, identity_text(identity))
     if arguments.json:
@@ -157,7 +162,7 @@ def _recovery_init(arguments: argparse.Namespace, terminal: Terminal) -> ExitCod
         terminal.print(report.model_dump_json(indent=2))
     else:
         terminal.print(str(identity.recipient))
-    for line in _advice(path, str(identity.recipient)):
+    for line in _advice(path, identity.recipient):
         terminal.say(line)
     return ExitCode.OK
 
@@ -182,8 +187,9 @@ def _put(path: str, content: bytes) -> None:
         raise KeyFileError(f"{path} is there already and was left as it is; name another file: --output FILE")
 
 
-def _advice(path: str, recipient: str) -> tuple[str, ...]:
+def _advice(path: str, recipient: KeyRecipient) -> tuple[str, ...]:
     """Return what to do next, line by line."""
+    newer = " (age 1.3 or later)" if isinstance(recipient, HybridRecipient) else ""
     name = shown(shlex.quote(os.path.basename(path)))
     return (
         f"the recovery identity is in {shown(path)}",
@@ -195,7 +201,7 @@ def _advice(path: str, recipient: str) -> tuple[str, ...]:
         "   Whoever has it can read every user's files; without it, what a lost key encrypted is lost.",
         "3. Test it on items that were encrypted after the reload, and again every year: on this computer,",
         f"       cscd keys recovery-drill --identity {name}",
-        "   or where it is kept, with a copy of an item:",
+        f"   or where it is kept, with a copy of an item{newer}:",
         f"       age --decrypt --identity {name} --output copy-of-item item",
     )
 

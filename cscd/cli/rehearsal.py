@@ -18,6 +18,7 @@ from cscd.cli.progress import Progress
 from cscd.cli.report import Count, Model, ReasonReport
 from cscd.cli.service import Service
 from cscd.cli.terminal import Style, Terminal
+from cscd.daemon.telling.requests import MOST_RECIPIENTS
 from cscd.errors import ServiceError, TargetError
 from cscd.worker.passes.drill import Drill, Place
 from cscd.worker.passes.tally import Tally
@@ -91,7 +92,7 @@ def _tell_service(drill: Drill, keys: Keyring, terminal: Terminal) -> bool:
     """Have the service log the drill; returns whether it remembers it. That it cannot is told, no failure."""
     question: dict[str, Any] = {
         "ask": "drill",
-        "recipients": [str(identity.recipient) for identity in keys.identities][:64],
+        "recipients": [str(identity.recipient) for identity in keys.identities][:MOST_RECIPIENTS],
         "items": drill.items,
         "failed": drill.failed,
     }

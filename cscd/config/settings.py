@@ -4,7 +4,7 @@ The text below a key, or below the name of a section's class, is its documentati
 file, in `docs/configuration.md` and in editors. Settings do not change; a reload makes new ones.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -51,14 +51,35 @@ def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _few(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list of more recovery recipients than are granted."""
+    if len(values) > MOST_RECOVERY:
+        raise PydanticCustomError(
+            "too_many",
+            "expected at most {most}, but there are {count}",
+            {"most": MOST_RECOVERY, "count": len(values)},
+        )
+    return values
+
+
 Different = AfterValidator(_different)
 UNIQUE = Field(json_schema_extra={"uniqueItems": True})
+
+MOST_RECOVERY: Final = 32
+"""Recovery recipients: each has a part in the header of every file, of 1.6 KiB if it is post-quantum."""
+Few = AfterValidator(_few)
+UNIQUE_AND_FEW = Field(json_schema_extra={"uniqueItems": True, "maxItems": MOST_RECOVERY})
 
 Pattern = Annotated[str, Text("a pattern such as *.tmp or build/**", r"[^\u0000-\u001f\u007f]{1,4096}")]
 AccountName = Annotated[str, Text("a name from the user database", r"[^\u0000-\u001f\u007f/:]{1,256}")]
 AbsolutePath = Annotated[str, Text("an absolute path", r"(?:/[^/\u0000-\u001f\u007f]{1,255})+")]
 Recipient = Annotated[
-    str, Text("an age recipient: age1 and 58 more characters", r"age1[02-9ac-hj-np-z]{58}", secret=True)
+    str,
+    Text(
+        "an age recipient: age1 and 58 more characters, or age1pq1 and 1952 more",
+        r"age1(?:[02-9ac-hj-np-z]{58}|pq1[02-9ac-hj-np-z]{1952})",
+        secret=True,
+    ),
 ]
 CredentialName = Annotated[
     str, Text("the name of a systemd credential", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
@@ -111,10 +132,10 @@ class EncryptionSettings(Section):
     """With the policy user-controlled: the state while none was chosen yet, or when the record of it was
     lost."""
 
-    recovery_recipients: Annotated[tuple[Recipient, ...], Different, UNIQUE] = ()
-    """Who can read every encrypted file besides its user: age recipients (age1…), whose identities are kept
-    offline. Without one, what a lost key encrypted is lost. Applies to files that are encrypted from now
-    on."""
+    recovery_recipients: Annotated[tuple[Recipient, ...], Different, Few, UNIQUE_AND_FEW] = ()
+    """Who can read every encrypted file besides its user: at most 32 age recipients (age1…, or age1pq1… of
+    the post-quantum type), whose identities are kept offline. Without one, what a lost key encrypted is lost.
+    Applies to files that are encrypted from now on."""
 
     leases: Annotated[Leases, Choice(Leases)] = "required"
     """Where the filesystem cannot tell who has a file open, as network filesystems often cannot: required

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from cscd.age import HybridIdentity
 from cscd.config import Settings
 from tests.config.directory import RECIPIENT, Directory
 
@@ -94,6 +95,7 @@ def test_a_problem_names_place_key_and_expectation(directory: Directory, text: s
     [
         ("AGE-SECRET-KEY-1ABC", "this is an identity, which is secret; its recipient starts with age1"),
         (f"{RECIPIENT[:-1]}q", "the key has a typing error: its checksum does not match"),
+        ("age1pq1qqqqqqqqqqq", "the key has a typing error: its checksum does not match"),
         ("alice", "this is not a Bech32 string"),
     ],
 )
@@ -104,6 +106,16 @@ def test_a_recipient_is_checked_by_those_who_know(directory: Directory, recipien
     assert problem.startswith("cscd.yaml:1:36: encryption.recovery_recipients: expected an age recipient")
     assert why in problem
     assert recipient not in problem
+
+
+def test_a_recipient_may_be_post_quantum(directory: Directory) -> None:
+    """And stands beside others; 33 are too many, whatever their type."""
+    post_quantum = [str(HybridIdentity.generate().recipient) for _ in range(32)]
+    directory.write(f"encryption: {{recovery_recipients: [{RECIPIENT}, {', '.join(post_quantum[1:])}]}}")
+    assert directory.load().settings.encryption.recovery_recipients == (RECIPIENT, *post_quantum[1:])
+    directory.write(f"encryption: {{recovery_recipients: [{RECIPIENT}, {', '.join(post_quantum)}]}}")
+    (problem,) = directory.problems()
+    assert problem.endswith("encryption.recovery_recipients: expected at most 32, but there are 33")
 
 
 def test_all_problems_are_told_at_once_in_order(directory: Directory) -> None:

@@ -9,13 +9,16 @@ from tests.support.service import Person, Service
 pytestmark = [pytest.mark.system, pytest.mark.root]
 
 KEY = "/root/recovery.key"
+POST_QUANTUM = "/root/post-quantum.key"
 
 
 def test_a_drill_is_logged_and_the_key_restores_the_files(service: Service, alice: Person) -> None:
     """From the making of the key to a plain copy with its owner, without the service."""
     machine = service.machine
-    recipient = machine.run("cscd", "keys", "recovery-init", "--output", KEY).stdout.strip()
-    configuration = f"encryption:\n  recovery_recipients: [{recipient}]\n"
+    init = ("cscd", "keys", "recovery-init", "--output")
+    recipient = machine.run(*init, KEY).stdout.strip()
+    another = machine.run(*init, POST_QUANTUM, "--post-quantum").stdout.strip()
+    configuration = f"encryption:\n  recovery_recipients: [{recipient}, {another}]\n"
     with service.configured("50-recovery", configuration):
         path = alice.save("letter", "dear bob\n")
         since = service.now()
@@ -33,7 +36,8 @@ def test_a_drill_is_logged_and_the_key_restores_the_files(service: Service, alic
         assert refused.returncode
     machine.run("systemctl", "stop", "cscd")
     try:
-        machine.run("cscd", "recover", "--identity", KEY, "--into", "/srv/recovered", f"/home/{alice.name}")
+        recover = ("cscd", "recover", "--identity", POST_QUANTUM, "--into", "/srv/recovered")
+        machine.run(*recover, f"/home/{alice.name}")
     finally:
         machine.run("systemctl", "start", "cscd")
     copy = f"/srv/recovered/{path.removeprefix('/home/')}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, get_args
 
+from cscd.age.keys import MAX_KEY
 from cscd.config.settings import Policy
 from cscd.files.goal import State
 
@@ -68,7 +69,7 @@ class CacheRecord:
         if self.recovery is not None:
             _require(len(self.recovery) <= MOST_RECIPIENTS, "recovery")
             for recipient in self.recovery:
-                _text(recipient, MOST_NAME, "recovery")
+                _text(recipient, MAX_KEY, "recovery")
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ MOST_STANZAS: Final = 32
 """Stanzas of one question: each costs a multiplication on the curve for each of the user's identities. A
 file's user comes before those who recover, so that the first 32 have what can be found."""
 
-MOST_RECIPIENTS: Final = 64
-"""Recipients of one drill; a key file has one or two."""
+MOST_RECIPIENTS: Final = 16
+"""Recipients of one drill; a key file has one or two. Of the longest type, they fill half of a question."""
 MOST_ITEMS: Final = 10_000_000
 
 Refusal = Literal[
@@ -61,6 +61,7 @@ locked: the user's key is; no_match: none of the user's keys fits; stopping: the
 took too long; internal: a bug."""
 
 Argument = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
+RecipientText = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[!-~]+$")]
 Body = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 
 
@@ -109,7 +110,9 @@ class AskDrill(_Question):
     """Log and remember this: a recovery key was tried on a sample of items."""
 
     ask: Literal["drill"]
-    recipients: Annotated[tuple[Argument, ...], Field(min_length=1, max_length=MOST_RECIPIENTS, strict=False)]
+    recipients: Annotated[
+        tuple[RecipientText, ...], Field(min_length=1, max_length=MOST_RECIPIENTS, strict=False)
+    ]
     """Of the key: its public half."""
     items: Annotated[int, Field(ge=1, le=MOST_ITEMS)]
     """Items in the sample."""

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from cscd.age import HybridIdentity
 from cscd.config.settings import EncryptionSettings
 from cscd.daemon.logon.account import Accounts
 from cscd.daemon.state.disk import Disk
@@ -52,6 +53,16 @@ def test_a_drill_is_logged_and_remembered_over_a_restart(machine: Machine, faile
     assert found is not None
     assert (found.items, found.failed) == (100, failed)
     assert found.at > 1_700_000_000
+
+
+def test_a_drill_with_a_post_quantum_key_is_remembered_too(machine: Machine) -> None:
+    """Though its recipient is thirty times as long."""
+    recipient = str(HybridIdentity.generate().recipient)
+    settings = EncryptionSettings(policy="encrypted", recovery_recipients=(RECIPIENT, recipient))
+    assert hold(machine, drill(recipient=recipient), settings)
+    cache, database = machine.start(settings)
+    assert cache.drill is not None
+    database.close()
 
 
 def test_a_key_that_is_no_recovery_key_does_not_count(machine: Machine) -> None:

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from cscd.age import Stanza, X25519Identity
+from cscd.age import HybridIdentity, Stanza, X25519Identity
 from cscd.cli.service import Service
 from cscd.daemon.telling import control
 from cscd.daemon.telling.allowance import Limits
 from cscd.daemon.telling.control import Control
-from cscd.daemon.telling.requests import LONGEST, MOST_STANZAS
+from cscd.daemon.telling.requests import LONGEST, MOST_RECIPIENTS, MOST_STANZAS
 from cscd.errors import BusyError, TargetError
 from tests.daemon import statuses
 from tests.daemon.asking import ask, connected, said, status
@@ -118,6 +118,16 @@ def test_a_drill_is_taken_from_root_alone(server: Served) -> None:
     assert (drill.items, drill.failed, drill.first) == (3, 1, "/\udcff")
     assert call_as(ALICE, lambda: ask(server.path, DRILL))["refused"] == "not_allowed"
     assert len(server.answers.drills) == 1
+
+
+@pytest.mark.root
+def test_a_drill_may_be_of_many_post_quantum_keys(server: Served) -> None:
+    """Of the longest name that a recipient has; that many, and a long path, fit into one question."""
+    recipient = str(HybridIdentity.generate().recipient)
+    path = base64.b64encode(b"/" * 8192).decode()
+    asked = {**DRILL, "recipients": [recipient] * MOST_RECIPIENTS, "path": path}
+    assert ask(server.path, asked) == {"answer": {"remembered": True}}
+    assert server.answers.drills[0].recipients[0] == recipient
 
 
 # -- questions that are none -------------------------------------------------------------------------------
