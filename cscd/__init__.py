@@ -4,6 +4,7 @@ Read it top-down; each layer imports only from the ones below it (`tests/test_im
 
     cscd.cli       the command line: arguments, output, exit codes
     cscd.client    the service for programs, over D-Bus; knows of the daemon what is on the bus alone
+    cscd.pam       what PAM runs at a logon; asks the daemon over its socket, and imports nothing of ours
     cscd.daemon    the system service: sessions, policy, D-Bus
     cscd.worker    all that is done with a user's rights: passes, and the worker that watches and retries
     cscd.keys      recipients and identities kept in files, beside the worker

@@ -1,0 +1,1 @@
+"""What PAM runs while somebody logs on, against sockets that speak its protocol, or do not."""
