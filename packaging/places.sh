@@ -9,7 +9,8 @@ case $prefix in
     /usr | /usr/local) systemd_prefix=$prefix ;;
     *) systemd_prefix=/usr/local ;;
 esac
-# The bus reads policies below /usr/share and /etc alone; polkit reads actions below /usr/share.
+# The bus reads policies below /usr/share and /etc alone; polkit reads actions and pam-auth-update profiles below
+# /usr/share.
 case $prefix in
     /usr) bus_policies=/usr/share/dbus-1/system.d ;;
     *) bus_policies=/etc/dbus-1/system.d ;;
@@ -33,6 +34,11 @@ on_this_machine() {
     [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]
 }
 
+# Whether PAM runs what is installed here: it is switched on by pam-auth-update(8).
+runs_at_logons() {
+    [ -z "$DESTDIR" ] && command -v pam-auth-update >/dev/null && grep -qs "$library/" /etc/pam.d/common-*
+}
+
 # The lines of the layout: mode, source, destination with DESTDIR and prefix.
 layout() {
     while read -r mode source destination; do
@@ -43,7 +49,7 @@ layout() {
             lib/systemd/*) echo "$mode $source $DESTDIR$systemd_prefix/$destination" ;;
             share/dbus-1/system.d/*) echo "$mode $source $DESTDIR$bus_policies/${destination##*/}" ;;
             share/dbus-1/*) echo "$mode $source $DESTDIR$systemd_prefix/$destination" ;;
-            share/polkit-1/*) echo "$mode $source $DESTDIR/usr/$destination" ;;
+            share/polkit-1/* | share/pam-configs/*) echo "$mode $source $DESTDIR/usr/$destination" ;;
             *) echo "$mode $source $DESTDIR$prefix/$destination" ;;
         esac
     done <packaging/layout

@@ -41,6 +41,9 @@ DONE = 0
 FAILED = 1
 """It was of use, or may have been, and was not handed over; pam_exec logs it."""
 
+UNCHANGED = "The key of your cached files still has the old password. To change it: cscd keys passphrase"
+"""What is shown where a password was changed, and it is not known into which."""
+
 _PAUSE = 0.05
 """Seconds until the service is asked again that has too much to do."""
 _LONGEST = 64 << 10
@@ -111,24 +114,31 @@ def _hand_over(path: str, question: dict[str, str]) -> int:
             _say(connection, question)
             reply = _heard(connection)
             if reply.get("secrets") == ["passphrase"]:
-                return _give(connection, waited_for="stage" in question)
+                return _give(connection, question)
         if reply.get("refused") != "busy":
-            _tell(reply)
-            return DONE if "answer" in reply else FAILED
+            return _end(reply)
         time.sleep(_PAUSE)
 
 
-def _give(connection: socket.socket, *, waited_for: bool) -> int:
+def _give(connection: socket.socket, question: dict[str, str]) -> int:
     """Send the password; wait until it is taken, but not until a user's own key is unlocked by it."""
     password = _password()
-    if not password:
+    if password:
+        _say(connection, {"passphrase": binascii.b2a_base64(password, newline=False).decode("ascii")})
+        return DONE if question["ask"] == "unlock" else _end(_heard(connection))
+    if question.get("stage") == "password":
+        _show(UNCHANGED)
+    return FAILED
+
+
+def _end(reply: dict[str, object]) -> int:
+    """Show the person what the service has to say to them, and return whether it was an answer."""
+    answer = reply.get("answer")
+    if not isinstance(answer, dict):
         return FAILED
-    _say(connection, {"passphrase": binascii.b2a_base64(password, newline=False).decode("ascii")})
-    if not waited_for:
-        return DONE
-    reply = _heard(connection)
-    _tell(reply)
-    return DONE if "answer" in reply else FAILED
+    if isinstance(message := answer.get("message"), str):
+        _show("".join(filter(str.isprintable, message[:_LONGEST_MESSAGE])))
+    return DONE
 
 
 def _is_roots(connection: socket.socket) -> bool:
@@ -164,10 +174,5 @@ def _heard(connection: socket.socket) -> dict[str, object]:
     return content
 
 
-def _tell(reply: dict[str, object]) -> None:
-    """Show the person what the service has to say to them, if anything."""
-    answer = reply.get("answer")
-    message = answer.get("message") if isinstance(answer, dict) else None
-    if isinstance(message, str):
-        shown = "".join(filter(str.isprintable, message[:_LONGEST_MESSAGE]))
-        os.write(1, f"{shown}\n".encode())
+def _show(line: str) -> None:
+    os.write(1, f"{line}\n".encode())

@@ -113,12 +113,12 @@ def test_a_password_that_may_be_cut_is_not_used(path: Path) -> None:
     assert (asked.secrets, len(again.secrets)) == ([], 1)
 
 
-@pytest.mark.parametrize("stage", [b"auth", b"password"])
-def test_without_a_password_none_is_sent(path: Path, stage: bytes) -> None:
-    """As from a pam_exec that hands none on in this stage."""
+@pytest.mark.parametrize("stage, shown", [(b"auth", b""), (b"password", f"{logon.UNCHANGED}\n".encode())])
+def test_without_a_password_none_is_sent(path: Path, stage: bytes, shown: bytes) -> None:
+    """As from a pam_exec that hands none on in this stage; who has changed it is told what to do."""
     with answering(path, speaking(WANTED, TAKEN)) as asked:
-        assert hand_over(path, stage, password=b"").code == logon.FAILED
-    assert asked.secrets == []
+        ended = hand_over(path, stage, password=b"")
+    assert (ended.code, ended.shown, asked.secrets) == (logon.FAILED, shown, [])
 
 
 def test_what_else_the_service_wants_it_does_not_get(path: Path) -> None:

@@ -35,7 +35,8 @@ def installed(sources: Machine, before: set[str]) -> Machine:
 def files(machine: Machine) -> set[str]:
     """Return the paths of all files and links where an installation may add some."""
     system = ("/usr/local", "/usr/lib/systemd", "/usr/share/polkit-1", "/etc/systemd", "/etc/dbus-1")
-    places = (*system, "/etc/logrotate.d", "/etc/cscd", "/var/lib/cscd", "/var/log/cscd")
+    pam = ("/usr/share/pam-configs", "/etc/pam.d")
+    places = (*system, *pam, "/etc/logrotate.d", "/etc/cscd", "/var/lib/cscd", "/var/log/cscd")
     found = machine.run("find", *places, "-not", "-type", "d", check=False).stdout
     return set(found.splitlines())
 
@@ -82,11 +83,22 @@ def test_the_service_is_exposed_no_more_than_the_manual_says(installed: Machine)
 def test_man_finds_the_pages(installed: Machine) -> None:
     """Of the command, the configuration and the service."""
     requires.command("man")
-    for section, page in (("1", "cscd"), ("5", "cscd.yaml"), ("8", "cscd")):
+    for section, page in (("1", "cscd"), ("5", "cscd.yaml"), ("8", "cscd"), ("8", "cscd-pam")):
         found = installed.run("man", "--where", section, page).stdout
         assert installed.run("realpath", found.strip()).stdout == (
             f"/usr/local/share/man/man{section}/{page}.{section}\n"
         )
+
+
+def test_pam_runs_it_when_it_is_switched_on(installed: Machine) -> None:
+    """By the command of the manual, and not before; what it runs is there."""
+    stacks = ("/etc/pam.d/common-auth", "/etc/pam.d/common-password")
+    assert not any("cscd" in installed.path(stack).read_text() for stack in stacks)
+    installed.run("pam-auth-update", "--enable", "cscd")
+    for stack in stacks:
+        text = installed.path(stack).read_text()
+        (line,) = re.findall(r"(?m)^\S+\s+\[default=ignore\]\s+pam_exec.so .*cscd.*$", text)
+        assert installed.run(line.split()[-1], PAM_TYPE="open_session", PAM_USER="root").stdout == ""
 
 
 def test_the_journal_can_explain_the_events(installed: Machine) -> None:
@@ -145,6 +157,7 @@ def test_uninstalling_leaves_configuration_and_data_alone(installed: Machine, be
     installed.run("install", "-D", "/dev/null", "/var/log/cscd/cscd.jsonl")
     (command, *_) = documented("## Remove")
     told = make(installed, *command[1:])
+    assert installed.run("grep", "--recursive", "cscd", "/etc/pam.d", check=False).stdout == ""
     assert "/var/lib/cscd" in told
     kept = {CONFIGURATION, "/var/lib/cscd/keys/1000/kept", "/var/log/cscd/cscd.jsonl"}
     left = files(installed) - before

@@ -87,6 +87,16 @@ def test_the_journal_can_explain_the_events(installed: Machine) -> None:
     assert " cscd:" in installed.run("journalctl", "--list-catalog", "--no-pager").stdout
 
 
+def test_pam_runs_it_when_it_is_switched_on(installed: Machine) -> None:
+    """And not before."""
+    stack = installed.path("/etc/pam.d/common-auth")
+    assert "cscd" not in stack.read_text()
+    installed.run("pam-auth-update", "--enable", "cscd")
+    assert "/usr/lib/cscd/bin/cscd-pam" in stack.read_text()
+    done = installed.run("/usr/lib/cscd/bin/cscd-pam", PAM_TYPE="auth", PAM_USER="root", check=False)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_an_update_keeps_what_the_administrator_decided(installed: Machine, package: str) -> None:
     """The configuration as it was written, and the service not enabled; it is started anew."""
     before = pid(installed)
@@ -97,6 +107,7 @@ def test_an_update_keeps_what_the_administrator_decided(installed: Machine, pack
     assert installed.path(CONFIGURATION).read_text() == "encryption:\n  policy: encrypted\n"
     assert installed.path(f"{CONFIGURATION}.dpkg-dist").read_text().endswith("# newer\n")
     assert installed.run("systemctl", "is-enabled", "cscd", check=False).stdout == "disabled\n"
+    assert "cscd-pam" in installed.path("/etc/pam.d/common-password").read_text()
     assert pid(installed) not in ("0", before)
 
 
@@ -106,6 +117,7 @@ def test_removing_leaves_configuration_and_data(installed: Machine) -> None:
     installed.run("install", "-D", "/dev/null", "/var/log/cscd/cscd.jsonl")
     apt(installed, "remove", "cscd")
     assert not installed.path("/usr/lib/cscd").exists()
+    assert installed.run("grep", "--recursive", "cscd", "/etc/pam.d", check=False).stdout == ""
     assert pid(installed) == "0"
     for kept in (CONFIGURATION, "/var/lib/cscd/keys/1000/kept", "/var/log/cscd/cscd.jsonl"):
         assert installed.path(kept).exists()
