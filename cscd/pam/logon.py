@@ -1,4 +1,4 @@
-"""Handing a password to the service, as pam_exec(8) runs it: `cscd-pam`, in `docs/pam.md`.
+"""Handing a password to the service, as a module of PAM runs it: `cscd-pam`, in `docs/pam.md`.
 
 It is in the way of everybody's logon, so that it may cost no time, decide nothing, and say nothing of what
 it knows:
@@ -15,6 +15,8 @@ What pam_exec of Linux-PAM 1.5.2 gives to it (modules/pam_exec/pam_exec.c):
 - With expose_authtok the password on standard input, up to `CUT` bytes, without any terminator, and for the
   type auth alone; from 1.6.0 on for the type password, too. Else standard input is at its end.
 - With stdout what it prints is shown to the person, line by line; else it goes to /dev/null.
+
+Our own module, `packaging/pam_cscd.c`, does the same, for both types and without those variables.
 
 Imported is what takes little time; neither typing nor contextlib is among that.
 """
@@ -44,6 +46,8 @@ FAILED = 1
 UNCHANGED = "The key of your cached files still has the old password. To change it: cscd keys passphrase"
 """What is shown where a password was changed, and it is not known into which."""
 
+_SECRET = {"auth": "passphrase", "password": "new"}
+"""What the service calls the password, by stage."""
 _PAUSE = 0.05
 """Seconds until the service is asked again that has too much to do."""
 _LONGEST = 64 << 10
@@ -59,7 +63,7 @@ def entry(path: str = SOCKET) -> int:
     try:
         _bound()
         question = _question(_given())
-        _shield()
+        _withdraw()
         return _hand_over(path, question) if question else DONE
     except BaseException:  # noqa: BLE001 - whatever it is, it is not the concern of whoever logs on
         return FAILED
@@ -74,12 +78,16 @@ def _bound() -> None:
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
 
 
-def _shield() -> None:
-    """Have no core of this process written (core(5)).
+def _withdraw() -> None:
+    """Have no core of this process written (core(5)), and nobody's signals but root's reach it.
+
+    The program that PAM is part of, passwd for example, may have been started by the user, whose id is still
+    the real one here.
 
     It is not locked into memory (mlock(2)), which would take as long as all else: the program that PAM is
     part of has the password in its memory before, after and for longer.
     """
+    os.setuid(os.geteuid())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -96,7 +104,7 @@ def _question(given: dict[bytes, bytes]) -> dict[str, str] | None:
     Then it is the user who asks, and for nobody else.
     """
     stage, name = given.get(b"PAM_TYPE", b"").decode(), given.get(b"PAM_USER", b"").decode()
-    if stage not in {"auth", "password"} or not name:
+    if stage not in _SECRET or not name:
         return None
     if not os.geteuid():
         return {"ask": "logon", "stage": stage, "name": name}
@@ -113,18 +121,19 @@ def _hand_over(path: str, question: dict[str, str]) -> int:
                 return FAILED
             _say(connection, question)
             reply = _heard(connection)
-            if reply.get("secrets") == ["passphrase"]:
-                return _give(connection, question)
+            wanted = _SECRET[question.get("stage", "auth")]
+            if reply.get("secrets") == [wanted]:
+                return _give(connection, question, wanted)
         if reply.get("refused") != "busy":
             return _end(reply)
         time.sleep(_PAUSE)
 
 
-def _give(connection: socket.socket, question: dict[str, str]) -> int:
+def _give(connection: socket.socket, question: dict[str, str], wanted: str) -> int:
     """Send the password; wait until it is taken, but not until a user's own key is unlocked by it."""
     password = _password()
     if password:
-        _say(connection, {"passphrase": binascii.b2a_base64(password, newline=False).decode("ascii")})
+        _say(connection, {wanted: binascii.b2a_base64(password, newline=False).decode("ascii")})
         return DONE if question["ask"] == "unlock" else _end(_heard(connection))
     if question.get("stage") == "password":
         _show(UNCHANGED)

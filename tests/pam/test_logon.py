@@ -46,13 +46,13 @@ def path(common_path: Path) -> Path:
 # -- what it does ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["auth", "password"])
-def test_the_password_is_handed_over(path: Path, stage: str) -> None:
+@pytest.mark.parametrize("stage, secret", [("auth", "passphrase"), ("password", "new")])
+def test_the_password_is_handed_over(path: Path, stage: str, secret: str) -> None:
     """To the service, when it asks for it; the person sees nothing of it."""
-    with answering(path, speaking(WANTED, TAKEN)) as asked:
+    with answering(path, speaking({"secrets": [secret]}, TAKEN)) as asked:
         ended = hand_over(path, stage.encode())
     assert asked.questions == [{"ask": "logon", "stage": stage, "name": "alice"}]
-    assert asked.secrets == [SECRET]
+    assert asked.secrets == [{secret: SECRET["passphrase"]}]
     assert (ended.code, ended.shown) == (logon.DONE, b"")
 
 
@@ -116,7 +116,8 @@ def test_a_password_that_may_be_cut_is_not_used(path: Path) -> None:
 @pytest.mark.parametrize("stage, shown", [(b"auth", b""), (b"password", f"{logon.UNCHANGED}\n".encode())])
 def test_without_a_password_none_is_sent(path: Path, stage: bytes, shown: bytes) -> None:
     """As from a pam_exec that hands none on in this stage; who has changed it is told what to do."""
-    with answering(path, speaking(WANTED, TAKEN)) as asked:
+    wanted = {"secrets": ["passphrase" if stage == b"auth" else "new"]}
+    with answering(path, speaking(wanted, TAKEN)) as asked:
         ended = hand_over(path, stage, password=b"")
     assert (ended.code, ended.shown, asked.secrets) == (logon.FAILED, shown, [])
 

@@ -97,8 +97,19 @@ def test_pam_runs_it_when_it_is_switched_on(installed: Machine) -> None:
     installed.run("pam-auth-update", "--enable", "cscd")
     for stack in stacks:
         text = installed.path(stack).read_text()
-        (line,) = re.findall(r"(?m)^\S+\s+\[default=ignore\]\s+pam_exec.so .*cscd.*$", text)
-        assert installed.run(line.split()[-1], PAM_TYPE="open_session", PAM_USER="root").stdout == ""
+        (line,) = re.findall(r"(?m)^\S+\s+\[default=ignore\]\s+\S*/pam_cscd.so .*cscd.*$", text)
+        module, program = line.split()[-2:]
+        installed.run("test", "-f", module)
+        assert installed.run(program, PAM_TYPE="open_session", PAM_USER="root").stdout == ""
+
+
+def test_without_a_compiler_pam_has_what_it_has(sources: Machine) -> None:
+    """The profile names pam_exec.so then, and the installation says so."""
+    told = make(sources, "install", "DESTDIR=/root/stage", CC="/nowhere/cc")
+    assert "Without the PAM module" in told
+    profile = sources.path("/root/stage/usr/share/pam-configs/cscd").read_text()
+    (line, _) = re.findall(r"(?m)^\t\[default=ignore\]\t(.*)$", profile)
+    assert line == "pam_exec.so quiet seteuid expose_authtok stdout /usr/local/lib/cscd/bin/cscd-pam"
 
 
 def test_the_journal_can_explain_the_events(installed: Machine) -> None:
@@ -183,7 +194,7 @@ def test_a_package_can_be_made_of_it_by_anybody(sources: Machine) -> None:
     assert left == [f"{stage}{CONFIGURATION}"]
 
 
-@pytest.mark.parametrize("script", ["deb", "environment", "install", "places.sh", "uninstall"])
+@pytest.mark.parametrize("script", ["deb", "environment", "install", "module", "places.sh", "uninstall"])
 def test_the_scripts_have_no_known_traps(script: str) -> None:
     """By shellcheck's judgement."""
     requires.command("shellcheck")
