@@ -24,7 +24,8 @@
     ├── ConfinementError     this process is not what it was to be made, a user's for good; it must end
     ├── ServiceError         the service was asked, and did not answer as it should
     │   ├── NotRunningError  there is no service to ask, or it is silent
-    │   └── ServiceRefusedError   it said no
+    │   ├── ServiceRefusedError   it said no
+    │   └── SecretsWantedError    it wants a passphrase first, and nobody was asked for it yet
     ├── BusError             the message bus cannot be reached, refused us, or went away
     ├── MessageError         what another process of ours sent is no message, or too long; it is not trusted
     ├── OutputError          what was to be printed could not be written
@@ -192,6 +193,15 @@ class ServiceRefusedError(ServiceError):
         """Take the reason as a word, and a sentence."""
         super().__init__(message)
         self.reason = reason
+
+
+class SecretsWantedError(ServiceError):
+    """The service answers once it is given secrets that are not in hand."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Take what they are called."""
+        self.names = tuple(names)
+        super().__init__(f"the service wants to be given: {', '.join(self.names)}")
 
 
 class OutputError(CscdError):

@@ -10,7 +10,7 @@
 `recover`       ``cscd recover``: files back in plain, without the service
 `cat`           ``cscd cat``
 `inspect`       ``cscd inspect``
-`keys`          ``cscd keys``
+`keys`          ``cscd keys``, a folder
 `demo`          ``cscd demo``
 ==============  ======================================================================================
 
@@ -44,7 +44,14 @@ Behind them:
 `pkttyagent`    polkit's agent, which asks for a password at the terminal
 `overview`      what the service says of itself, for people
 `agent`         the user's key as the service keeps it
-`passphrase`    asking for one at the terminal
+`passphrase`    the passphrase of a file
+`prompt`        asking for the passphrase of a key: at the terminal, or a script
+`pinentry`      the same in a dialog of the desktop
+`conversation`  a question to the service that takes such a secret
+`secret`        what nothing prints
+`tty`           the terminal of this process
+`refusals`      what a refusal of the service means to a person
+`account`       a user who is named as an argument
 `byterange`     ``--range``
 `inspection`    what is known of one file
 `demonstration` the scenes of ``cscd demo``

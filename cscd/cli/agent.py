@@ -6,7 +6,7 @@ the one file whose stanzas were shown.
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from cscd.age import KeyRecipient, Stanza, parse_recipient
@@ -20,14 +20,24 @@ MOST_STANZAS: Final = 32
 
 _NO_KEY: Final = frozenset({"unknown_user", "locked", "no_match", "malformed"})
 """Refusals that mean that no key of this user's can be used on this file."""
+_LOCKED: Final = "locked"
+"""The one among them that a passphrase changes."""
 
 
 class KeptByService:
     """An identity that asks the service."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """`environment` says where the user's own service would be."""
+    def __init__(
+        self, environment: Mapping[str, str], unlock: Callable[[Service], None] | None = None
+    ) -> None:
+        """Take the environment, which says where the user's own service would be.
+
+        `unlock` is called where the key is locked, and may raise; without it, such a key opens nothing.
+        """
         self._service = Service(environment)
+        self._unlock = unlock
+        self._gave_up: CscdError | None = None
+        """Why it could not be unlocked: nobody is asked again for the next file."""
         self.why = ""
         """Why the service opened nothing, a sentence; "" if it did, was not asked, or is not there."""
         self.missing = False
@@ -45,14 +55,30 @@ class KeptByService:
             {"args": stanza.args, "body": base64.b64encode(stanza.body).decode("ascii")} for stanza in fitting
         ]
         try:
-            return _file_key(self._service.ask({"ask": "unwrap", "stanzas": shown}))
+            return self._file_key({"ask": "unwrap", "stanzas": shown})
         except NotRunningError:
             self.missing = True
         except ServiceRefusedError as refused:
-            if refused.reason not in _NO_KEY:
+            if refused.reason not in _NO_KEY or (refused.reason == _LOCKED and self._unlock):
                 raise
             self.why = str(refused)
         return None
+
+    def _file_key(self, question: Mapping[str, Any]) -> bytes:
+        """Ask for it, and once more when the key is unlocked."""
+        try:
+            return _file_key(self._service.ask(question))
+        except ServiceRefusedError as refused:
+            if refused.reason != _LOCKED or self._unlock is None:
+                raise
+        if self._gave_up:
+            raise self._gave_up
+        try:
+            self._unlock(self._service)
+        except CscdError as error:
+            self._gave_up = error
+            raise
+        return _file_key(self._service.ask(question))
 
     def recipients(self) -> list[KeyRecipient]:
         """Return to whom the service encrypts the user's items, the user first; none where it does not.
@@ -81,6 +107,19 @@ class KeptByService:
             return str(mine["key_id"]) if mine and mine["key"] == "unlocked" else ""
         except (CscdError, OSError, KeyError, TypeError):
             return ""
+
+
+def protectors(service: Service) -> tuple[str, ...]:
+    """Return what opens the key that the service keeps for the user; none where it keeps none.
+
+    Raises what `Service.ask` raises.
+    """
+    answered = service.ask({"ask": "keys"})
+    try:
+        current = next((key for key in answered["keys"] if key["current"]), None)
+        return tuple(map(str, current["protectors"])) if current else ()
+    except (KeyError, TypeError):
+        raise ServiceError("the service does not say what opens a key; is it of another version?") from None
 
 
 def _file_key(answer: Any) -> bytes:  # noqa: ANN401 - whatever the service said

@@ -14,12 +14,15 @@ from typing import Final
 from cscd.age import AgeReader, Identity, decrypt_stream, looks_like_age
 from cscd.age.armor import is_armored
 from cscd.age.intake import Intake, Source
-from cscd.cli import keyring
-from cscd.cli.agent import KeptByService
+from cscd.cli import keyring, tty
+from cscd.cli.agent import KeptByService, protectors
 from cscd.cli.byterange import ByteRange
+from cscd.cli.conversation import Conversation
 from cscd.cli.exitcodes import ExitCode, gravest
 from cscd.cli.failure import explain
 from cscd.cli.passphrase import AskedPassphrase
+from cscd.cli.prompt import AtTerminal
+from cscd.cli.service import Service
 from cscd.cli.terminal import Terminal
 from cscd.errors import (
     CancelledError,
@@ -28,6 +31,7 @@ from cscd.errors import (
     NotEncryptedError,
     OutputError,
     PassphraseError,
+    ServiceRefusedError,
 )
 
 STDIN: Final = "-"
@@ -55,7 +59,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     """Print one file after the other; one that fails does not stop the next."""
     own, kept_at = keyring.for_opening(arguments)
-    service = None if arguments.identity else KeptByService(os.environ)
+    service = None if arguments.identity else KeptByService(os.environ, _unlock)
     identities: tuple[Identity, ...] = (*own, service) if service else tuple(own)
     codes = []
     for path in arguments.files:
@@ -79,7 +83,19 @@ def _told(path: str, error: CscdError | OSError, kept_at: str, service: KeptBySe
         hint += f"; {service.why}" if service and service.why else ""
         neither = " and there is no service that could keep one" if service and service.missing else ""
         hint += f"; no identity is kept in {kept_at}{neither}; give one: --identity FILE" if kept_at else ""
-    return f"{path}: {error}{hint}"
+    return f"{path}: {explain(error).message}{hint}"
+
+
+def _unlock(service: Service) -> None:
+    """Ask for the passphrase that unlocks the key, if there is one and somebody to ask.
+
+    A key that opens without asking was locked by somebody who meant it.
+    """
+    if protectors(service) != ("passphrase",):
+        raise ServiceRefusedError("locked", "your key is locked")
+    if not tty.there():
+        raise ServiceRefusedError("locked", "your key is locked, and there is no terminal to ask at")
+    Conversation(service, AtTerminal()).put({"ask": "unlock"})
 
 
 class _Printer:

@@ -31,7 +31,7 @@ COMMANDS: Final = (
     ("cat", "print the plaintext of encrypted files"),
     ("inspect", "say what files are: plain, encrypted, damaged; for whom"),
     ("recover", "restore encrypted files with a recovery key, on any machine"),
-    ("keys", "show the key that files are encrypted to; make one for recovery"),
+    ("keys", "show, unlock and change the key that files are encrypted to"),
     ("config", "check and show the configuration"),
     ("logs", "show what the service did: which item, why, who held it"),
     ("demo", "show all of this on a small cache of its own"),

@@ -3,12 +3,12 @@
 import argparse
 import asyncio
 import os
-import pwd
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Final, Literal
 
+from cscd.cli import account
 from cscd.cli.exitcodes import ExitCode, gravest
 from cscd.cli.names import command_line
 from cscd.cli.operation import Operation, Whose
@@ -95,11 +95,8 @@ def _meant(arguments: argparse.Namespace) -> Whose | None:
 
 def _user(text: str) -> Whose | None:
     """Return the user with a name or a uid."""
-    try:
-        found = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)
-    except (KeyError, OverflowError, ValueError):
-        return None
-    return Whose(found.pw_uid, found.pw_name)
+    found = account.find(text)
+    return Whose(found.pw_uid, found.pw_name) if found else None
 
 
 class _Command:

@@ -35,6 +35,7 @@ class ExitCode(IntEnum):
     SYSTEM = 12, "a system call failed for another reason, as with an I/O error or a full disk"
     CONFIGURATION = 13, "the configuration is wrong: each error was printed with its file, line and column"
     SERVICE = 14, "the service is not running, does not answer, or refused"
+    LOCKED = 15, "a key is locked, and nobody could be asked to unlock it; see cscd keys unlock"
 
 
 SEVERITY: Final = (
@@ -42,6 +43,7 @@ SEVERITY: Final = (
     ExitCode.CANCELLED,
     ExitCode.DAMAGED,
     ExitCode.KEY,
+    ExitCode.LOCKED,
     ExitCode.CONFIGURATION,
     ExitCode.PERMISSION,
     ExitCode.SERVICE,

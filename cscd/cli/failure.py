@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from cscd.cli import refusals
 from cscd.cli.exitcodes import ExitCode
 from cscd.errors import (
     AgeError,
@@ -23,6 +24,7 @@ from cscd.errors import (
     NotEncryptedError,
     OutputError,
     ServiceError,
+    ServiceRefusedError,
     TargetError,
     WorkersDiedError,
 )
@@ -72,6 +74,10 @@ def explain(error: CscdError | OSError) -> Failure:
     """Return how to tell an error that a user can cause."""
     if isinstance(error, OSError):
         return Failure(_sentence(error), _SYSTEM.get(error.errno or 0, ExitCode.SYSTEM))
+    if isinstance(error, ServiceRefusedError):
+        advice = refusals.ADVICE.get(error.reason, "")
+        code = refusals.CODES.get(error.reason, ExitCode.SERVICE)
+        return Failure(f"{error}; {advice}" if advice else str(error), code)
     code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.INTERNAL)
     if code is ExitCode.TARGET and isinstance(error.__cause__, PermissionError):
         code = ExitCode.PERMISSION

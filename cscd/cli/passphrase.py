@@ -1,13 +1,10 @@
-"""Asking for a passphrase at the terminal, only when a file turns out to need one."""
+"""The passphrase of a file: asked for at the terminal, only when a file turns out to need one."""
 
-import contextlib
-import errno
-import getpass
-import os
 from collections.abc import Sequence
 
 from cscd.age import ScryptIdentity, Stanza
 from cscd.age.scrypt import STANZA
+from cscd.cli import tty
 from cscd.cli.names import shown
 from cscd.errors import PassphraseError
 
@@ -27,31 +24,15 @@ class AskedPassphrase:
         """
         if not stanzas or stanzas[0].type != STANZA:
             return None
-        identity = ScryptIdentity(self._ask())
-        file_key = identity.unwrap(stanzas)
+        file_key = ScryptIdentity(self._ask()).unwrap(stanzas)
         if file_key is None:
             raise PassphraseError("the passphrase is wrong")
         return file_key
 
     def _ask(self) -> bytes:
-        try:
-            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-        except OSError as error:
-            if error.errno not in (errno.ENXIO, errno.ENOENT, errno.ENOTTY, errno.EACCES, errno.EIO):
-                raise
-            raise PassphraseError("it takes a passphrase, and there is no terminal to ask for it") from None
-        prompt = f"Passphrase for {shown(self._path)}: "
-        try:
-            return getpass.getpass(prompt).encode("utf-8", "surrogateescape")
-        except KeyboardInterrupt:
-            _end_line()
-            raise
-        except EOFError:
-            _end_line()
-            raise PassphraseError("it takes a passphrase, and none was given") from None
-
-
-def _end_line() -> None:
-    """End the line of a prompt that was not answered, so that the next message begins on its own."""
-    with contextlib.suppress(OSError), open("/dev/tty", "wb", buffering=0) as tty:
-        tty.write(b"\n")
+        if not tty.there():
+            raise PassphraseError("it takes a passphrase, and there is no terminal to ask for it")
+        given = tty.ask(f"Passphrase for {shown(self._path)}: ")
+        if given is None:
+            raise PassphraseError("it takes a passphrase, and none was given")
+        return given.reveal()

@@ -3,20 +3,18 @@
 pkttyagent(1). It is registered for the process that calls the service and for nothing else, and ends with it.
 """
 
-import contextlib
 import os
 import select
 import signal
 import subprocess
-import termios
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
+from cscd.cli import tty
 from cscd.cli.terminal import Terminal
 from cscd.worker.kernel import die_with_parent
 
 PROGRAM: Final = "pkttyagent"
-_TERMINAL: Final = "/dev/tty"
 _READY_SECONDS: Final = 10.0
 """For the agent to be registered with polkit."""
 _END_SECONDS: Final = 2.0
@@ -30,12 +28,12 @@ class Pkttyagent:
         """Take where to say that there is none."""
         self._terminal = terminal
         self._process: subprocess.Popen[bytes] | None = None
-        self._settings: list[Any] | None = None
+        self._settings: tty.Settings | None = None
         """Of the terminal, which an agent that is ended leaves as they were while a password is typed."""
 
     def __enter__(self) -> Self:
         """Start it, and wait until polkit knows it."""
-        self._settings = _settings()
+        self._settings = tty.settings()
         ready, theirs = os.pipe()
         # Not --fallback: the desktop's agent would be asked instead, and for a process that is in no session
         # of logind's polkit asks no agent at all.
@@ -74,24 +72,9 @@ class Pkttyagent:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        _restore(self._settings)
+        tty.restore(self._settings)
 
 
 def _end_with_us() -> None:
     """Have the agent end also if we are killed: it would go on to ask at the terminal."""
     die_with_parent(signal.SIGTERM)
-
-
-def _settings() -> list[Any] | None:
-    """Return the settings of our terminal, None if we have none."""
-    try:
-        with open(_TERMINAL, "rb", buffering=0) as terminal:
-            return termios.tcgetattr(terminal)
-    except (OSError, termios.error):
-        return None
-
-
-def _restore(settings: list[Any] | None) -> None:
-    if settings is not None:
-        with contextlib.suppress(OSError, termios.error), open(_TERMINAL, "rb", buffering=0) as terminal:
-            termios.tcsetattr(terminal, termios.TCSADRAIN, settings)

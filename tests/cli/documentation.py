@@ -15,7 +15,9 @@ from pydantic import BaseModel
 
 from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
-from cscd.cli.keys import KeysReport, RecoveryReport
+from cscd.cli.keys.change import KeyChangeReport
+from cscd.cli.keys.recovery import RecoveryReport
+from cscd.cli.keys.show import KeysReport
 from cscd.cli.rehearsal import DrillReport
 from cscd.cli.report import RecoverReport, Report
 from cscd.cli.verdict import EXITS, EncryptReport
@@ -85,6 +87,7 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "recover": partial(fields, RecoverReport),
     "inspect": partial(fields, InspectReport),
     "keys show": partial(fields, KeysReport),
+    "keys change": partial(fields, KeyChangeReport),
     "keys recovery-init": partial(fields, RecoveryReport),
     "keys recovery-drill": partial(fields, DrillReport),
     "codes": codes,

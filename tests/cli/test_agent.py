@@ -1,7 +1,6 @@
-"""Commands with the key that the service keeps: cat, inspect, recheck, keys show."""
+"""Commands with the key that the service keeps: cat, inspect, recheck."""
 
 import io
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,16 +167,4 @@ def test_recheck_cannot_unencrypt_with_it(shell: Shell, server: Served, cache: P
     done = shell.run("recheck", "--to", "unencrypted", cache)
     assert done.code == ExitCode.KEY
     assert "cscd unencrypt" in done.messages
-    assert not server.failed
-
-
-def test_keys_show_prints_the_recipient_that_the_service_has(
-    shell: Shell, server: Served, identity: X25519Identity
-) -> None:
-    """There is no file to keep a copy of."""
-    done = shell.run("keys", "show")
-    assert done.text == f"{identity.recipient}\n"
-    assert "the service keeps the identity" in done.messages
-    report = json.loads(shell.run("keys", "show", "--json").out)
-    assert report["identity_file"] is None
     assert not server.failed

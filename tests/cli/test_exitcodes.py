@@ -23,6 +23,7 @@ def test_no_number_changes_its_meaning() -> None:
         "SYSTEM": 12,
         "CONFIGURATION": 13,
         "SERVICE": 14,
+        "LOCKED": 15,
     }
 
 

@@ -5,8 +5,9 @@ import json
 import os
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,16 @@ import pytest
 from cscd.cli import service
 from cscd.cli.exitcodes import ExitCode
 from cscd.cli.failure import explain
+from cscd.cli.secret import Secret
 from cscd.cli.service import Service
 from cscd.daemon.telling.allowance import Limits
-from cscd.errors import CscdError, NotRunningError, ServiceError, ServiceRefusedError
+from cscd.errors import (
+    CscdError,
+    NotRunningError,
+    SecretsWantedError,
+    ServiceError,
+    ServiceRefusedError,
+)
 from tests.daemon.serving import Kept, served
 from tests.support.users import ALICE, MALLORY, call_as
 
@@ -166,3 +174,78 @@ def test_a_refusal_has_its_reason(tmp_path: Path) -> None:
     assert isinstance(raised.value, CscdError)
     assert "the service said" in str(raised.value)
     assert json.dumps(str(raised.value)).isascii()
+
+
+def spoken(path: Path, *lines: bytes) -> AbstractContextManager[None]:
+    """Answer each line of a connection with one of these, and then end it."""
+
+    def answer(connection: socket.socket) -> None:
+        with connection.makefile("rwb") as said:
+            for line in lines:
+                said.readline()
+                said.write(line)
+                said.flush()
+            if lines[-1]:
+                said.readline()
+
+    return answering(path, answer)
+
+
+def test_secrets_in_hand_are_given_when_they_are_wanted(tmp_path: Path) -> None:
+    """Those that are wanted and no others, on the same connection."""
+    heard: list[bytes] = []
+
+    def answer(connection: socket.socket) -> None:
+        with connection.makefile("rwb") as said:
+            heard.append(said.readline())
+            said.write(b'{"secrets": ["new"]}\n')
+            said.flush()
+            heard.append(said.readline())
+            said.write(b'{"answer": 5}\n')
+
+    secrets = {"new": Secret(b"\xff new"), "passphrase": Secret(b"old")}
+    with answering(tmp_path / "control", answer):
+        assert Service({}, str(tmp_path / "control")).ask(QUESTION, secrets) == 5
+    assert [json.loads(line) for line in heard] == [QUESTION, {"new": "/yBuZXc="}]
+
+
+def test_secrets_that_are_not_in_hand_are_named(tmp_path: Path) -> None:
+    """Somebody has to be asked for them; until then nobody waits for us."""
+    with (
+        spoken(tmp_path / "control", b'{"secrets": ["passphrase", "new"]}\n'),
+        pytest.raises(SecretsWantedError) as raised,
+    ):
+        Service({}, str(tmp_path / "control")).ask(QUESTION, {"passphrase": Secret(b"x")})
+    assert raised.value.names == ("new",)
+
+
+@pytest.mark.parametrize("wanted", [b"[]", b"{}", b'"new"', b"[1]", b'["identity", "password"]'])
+def test_a_secret_that_nobody_knows_is_not_given(tmp_path: Path, wanted: bytes) -> None:
+    """It is another program, or another version."""
+    with (
+        spoken(tmp_path / "control", b'{"secrets": ' + wanted + b"}\n"),
+        pytest.raises(ServiceError, match="another version"),
+    ):
+        Service({}, str(tmp_path / "control")).ask(QUESTION)
+
+
+def test_secrets_are_given_once(tmp_path: Path) -> None:
+    """A service that ends instead of an answer may have done it: that is said, and nothing repeated."""
+    with (
+        spoken(tmp_path / "control", b'{"secrets": ["new"]}\n', b""),
+        pytest.raises(NotRunningError, match="cscd keys show"),
+    ):
+        Service({}, str(tmp_path / "control")).ask(QUESTION, {"new": Secret(b"x")})
+
+
+def test_an_error_has_nothing_of_a_secret(tmp_path: Path) -> None:
+    """Nor has what led to it."""
+    secret = Secret(b"sesame")
+    with (
+        spoken(tmp_path / "control", b'{"secrets": ["new"]}\n', b"nonsense\n"),
+        pytest.raises(ServiceError) as raised,
+    ):
+        Service({}, str(tmp_path / "control")).ask(QUESTION, {"new": secret})
+    told = "".join(traceback.format_exception(raised.value)) + repr(vars(raised.value))
+    assert "sesame" not in told
+    assert "c2VzYW1l" not in told
