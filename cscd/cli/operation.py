@@ -31,6 +31,7 @@ _LEAVE_ITEMS: Final = (
     Code.NOT_SUPPORTED,
     Code.DISK_FULL,
     Code.IO_DEVICE,
+    Code.NOT_AUTHENTICATED,
     Code.DECRYPTION_FAILED,
 )
 """Codes of calls that left items."""

@@ -31,6 +31,7 @@ EXITS: Final = MappingProxyType(
         Code.IO_DEVICE: ExitCode.SYSTEM,
         Code.CANCELLED: ExitCode.CANCELLED,
         Code.REQUEST_ABORTED: ExitCode.SERVICE,
+        Code.NOT_AUTHENTICATED: ExitCode.LOCKED,
         Code.NO_SYSTEM_RESOURCES: ExitCode.SYSTEM,
         Code.DECRYPTION_FAILED: ExitCode.KEY,
     }
@@ -48,6 +49,7 @@ _ADVICE: Final = MappingProxyType(
         Code.BUSY: "when that has ended, repeat the command",
         Code.IO_DEVICE: "see the files above, and the kernel's log",
         Code.REQUEST_ABORTED: "once the service runs again it goes on by itself; see: systemctl status cscd",
+        Code.NOT_AUTHENTICATED: "unlock your key: cscd keys unlock; or repeat the command with --interactive",
         Code.NO_SYSTEM_RESOURCES: "the service tries again by itself",
         Code.DECRYPTION_FAILED: "see the files above; nothing of them was touched",
     }

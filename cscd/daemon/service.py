@@ -192,6 +192,7 @@ class Service:
         """Take calls from the system bus, whenever there is one."""
         bus = Bus(self._settings.encryption, self._log, self._parts.callers, self._encryption)
         self._encryption.authority = bus.authority
+        self._encryption.prompter = bus
         self._shared.cache.on_change(
             lambda was, was_partial, now, now_partial: bus.encryption_changed(
                 was is State.ENCRYPTED, was_partial, now is State.ENCRYPTED, now_partial

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from dbus_fast import Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
 
-from cscd.daemon.dbus.interface import CACHE, NAME, PATH, PROGRESS
+from cscd.daemon.dbus.interface import AGENT, CACHE, NAME, PATH, PROGRESS
 
 SECONDS = 20.0
 """For what takes milliseconds."""
@@ -26,7 +26,15 @@ ENCRYPT = True
 """The first argument of Encrypt."""
 
 SILENCE = object()
-RESULTS = {"Begin": "b", "ItemBegin": "u", "ItemResult": "u", "QueryAbort": "b", "End": ""}
+RESULTS = {
+    "Begin": "b",
+    "ItemBegin": "u",
+    "ItemResult": "u",
+    "QueryAbort": "b",
+    "End": "",
+    "Unlock": "u",
+    "Cancel": "",
+}
 
 
 class Client:
@@ -139,7 +147,8 @@ class Client:
         if told.message_type is MessageType.SIGNAL and told.path == PATH:
             self.signals.append((told.member or "", tuple(told.body)))
             return None
-        if told.message_type is not MessageType.METHOD_CALL or told.interface != PROGRESS or not self._sink:
+        ours = told.message_type is MessageType.METHOD_CALL and told.interface in (PROGRESS, AGENT)
+        if not ours or not self._sink:
             return None
         self.told.append((told.member or "", tuple(told.body)))
         self.senders.add(told.sender)

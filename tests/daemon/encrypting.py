@@ -139,16 +139,29 @@ class Served:
 
 
 @contextmanager
-def served(directory: Path, core: Core | None = None, **settings: Any) -> Iterator[Served]:  # noqa: ANN401
+def served(
+    directory: Path,
+    core: Core | None = None,
+    *,
+    longest_dialog: float = 60.0,
+    **settings: Any,  # noqa: ANN401 - of the section
+) -> Iterator[Served]:
     """Serve on a bus of one's own while the block lasts."""
-    with message_bus(directory) as bus, serving(bus.address, core, **settings) as server:
+    more = {"longest_dialog": longest_dialog, **settings}
+    with message_bus(directory) as bus, serving(bus.address, core, **more) as server:
         server.bus = bus
         server.until_connected()
         yield server
 
 
 @contextmanager
-def serving(address: str, core: Core | None = None, **settings: Any) -> Iterator[Served]:  # noqa: ANN401
+def serving(
+    address: str,
+    core: Core | None = None,
+    *,
+    longest_dialog: float = 60.0,
+    **settings: Any,  # noqa: ANN401 - of the section
+) -> Iterator[Served]:
     """Serve on a bus, whether it is there or not, while the block lasts."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="bus")
@@ -157,7 +170,8 @@ def serving(address: str, core: Core | None = None, **settings: Any) -> Iterator
     thread.start()
 
     async def start() -> tuple[Bus, asyncio.Task[None]]:
-        bus = Bus(EncryptionSettings(**settings), Log([log]), accounts, core, address, first_wait=0.05)
+        how = {"first_wait": 0.05, "longest_dialog": longest_dialog}
+        bus = Bus(EncryptionSettings(**settings), Log([log]), accounts, core, address, **how)
         return bus, asyncio.create_task(bus.run())
 
     async def stop(task: asyncio.Task[None]) -> None:

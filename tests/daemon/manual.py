@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cscd.daemon.dbus.interface import CACHE_INTERFACE, PROGRESS_INTERFACE, Argument, Interface
+from cscd.daemon.dbus.interface import (
+    AGENT_INTERFACE,
+    CACHE_INTERFACE,
+    PROGRESS_INTERFACE,
+    Argument,
+    Interface,
+)
 from cscd.daemon.dbus.introspection import description
 from cscd.daemon.encrypt.codes import Code
 from cscd.daemon.encrypt.flags import Flag
@@ -20,7 +26,8 @@ MEANINGS = MappingProxyType(
     {
         Flag.LOW_PRIORITY: "Reserved: accepted, and changes nothing.",
         Flag.ASYNC_PROGRESS: "Progress is told without waiting for the sink's answers.",
-        Flag.INTERACTIVE: "The call may ask for a password, in the desktop's dialog.",
+        Flag.INTERACTIVE: "The call may ask for a password, or for the passphrase of the key, in the "
+        "desktop's dialog.",
         Flag.CONSOLE: "With Interactive: on the caller's terminal instead. Without it: nothing.",
         Flag.BACKGROUND: "An item that a program has open, or opens meanwhile, is left alone at once and "
         "tried again by the service. Without it openers wait for the conversion of an item, a moment, and an "
@@ -31,7 +38,7 @@ MEANINGS = MappingProxyType(
 
 def described() -> str:
     """The description as it should be."""
-    return description((CACHE_INTERFACE, PROGRESS_INTERFACE))
+    return description((CACHE_INTERFACE, PROGRESS_INTERFACE, AGENT_INTERFACE))
 
 
 def renewed(text: str) -> str:
@@ -62,6 +69,10 @@ def _sink() -> Iterator[str]:
     yield from _methods(PROGRESS_INTERFACE)
 
 
+def _agent() -> Iterator[str]:
+    yield from _methods(AGENT_INTERFACE)
+
+
 def _methods(interface: Interface) -> Iterator[str]:
     yield "| Method | Takes | Gives | |"
     yield "| --- | --- | --- | --- |"
@@ -90,7 +101,7 @@ def _codes() -> Iterator[str]:
 
 
 _PARTS: Mapping[str, Callable[[], Iterator[str]]] = MappingProxyType(
-    {"interface": _interface, "flags": _flags, "codes": _codes, "sink": _sink}
+    {"interface": _interface, "flags": _flags, "codes": _codes, "sink": _sink, "agent": _agent}
 )
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ What is where, each module mostly using those before it:
 `properties`     what can be read of the object
 `notifications`  progress that is told without waiting
 `progress`       the sink of a call
+`agents`         who asks people for passphrases
 `methods`        what the methods do
 `reception`      calls as they come; who asks too much is turned away
 `authority`      polkit, which knows administrators

@@ -11,6 +11,7 @@ from typing import Final
 from dbus_fast import Message, MessageType, NameFlag, RequestNameReply
 
 from cscd.config.settings import EncryptionSettings
+from cscd.daemon.dbus.agents import LONGEST_DIALOG, Agents
 from cscd.daemon.dbus.authority import Polkit
 from cscd.daemon.dbus.connection import Connection
 from cscd.daemon.dbus.gate import BUS, Expectations
@@ -20,7 +21,7 @@ from cscd.daemon.dbus.peer import Peers
 from cscd.daemon.dbus.progress import Patience
 from cscd.daemon.dbus.properties import changed
 from cscd.daemon.dbus.reception import SIGNATURES, Reception
-from cscd.daemon.encrypt.calls import Caller, Encryption, Facts
+from cscd.daemon.encrypt.calls import Asked, Caller, Encryption, Facts
 from cscd.daemon.logon.account import Accounts
 from cscd.errors import BusError
 from cscd.events.log import Log
@@ -51,6 +52,7 @@ class Bus:
         address: str | None = None,
         *,
         first_wait: float = FIRST_WAIT,
+        longest_dialog: float = LONGEST_DIALOG,
     ) -> None:
         """Take who does what is asked for, and the address of the bus, None for the system bus."""
         self._patience = Patience.of(settings)
@@ -59,6 +61,7 @@ class Bus:
         self._encryption = encryption
         self._address = address
         self._first_wait = first_wait
+        self._longest_dialog = longest_dialog
         self._line: _Line | None = None
         self._facts: Facts | None = None
         self.authority = Polkit(self._connection, log)
@@ -105,6 +108,10 @@ class Bus:
         if before and (signal := changed(before, self._facts)):
             self._signal(signal)
 
+    async def unlock(self, caller: Caller, *, console: bool) -> Asked:
+        """Have an agent ask for a passphrase; see `cscd.daemon.encrypt.calls.Prompter`."""
+        return await self._line.agents.unlock(caller, console=console) if self._line else Asked.NOBODY
+
     def _signal(self, signal: Message) -> None:
         if connection := self._connection():
             connection.send(signal)
@@ -116,8 +123,9 @@ class Bus:
         """Serve until the connection ends. Raises `BusError`."""
         expectations = Expectations(SIGNATURES)
         connection = await Connection.opened(self._address, expectations)
-        methods = Methods(connection, self._encryption, self._patience, self._log)
-        line = _Line(connection, methods, self)
+        agents = Agents(connection, longest=self._longest_dialog)
+        methods = Methods(connection, self._encryption, agents, self._patience, self._log)
+        line = _Line(connection, methods, agents, self)
         try:
             expectations.refuses = line.reception.refuses
             connection.listen(line.heard)
@@ -151,9 +159,10 @@ class Bus:
 class _Line:
     """One connection with what belongs to it."""
 
-    def __init__(self, connection: Connection, methods: Methods, bus: Bus) -> None:
+    def __init__(self, connection: Connection, methods: Methods, agents: Agents, bus: Bus) -> None:
         self.connection = connection
         self.methods = methods
+        self.agents = agents
         self._peers = Peers(connection, bus.name_of)
         self.reception = Reception(
             connection, self._peers, self.methods, limited=bus.limited, failed=bus.failed
@@ -184,6 +193,7 @@ class _Line:
             name, _old, new = signal.body
             if name.startswith(":") and not new:
                 self._peers.forget(name)
+                self.agents.forget(name)
                 self.reception.left(name)
         elif signal.member == "NameLost" and signal.body == [NAME] and not self._lost.done():
             self._lost.set_result(f"another program took the name {NAME}")

@@ -14,6 +14,8 @@ CACHE: Final = "org.cscd.OfflineFilesCache1"
 """The object's interface."""
 PROGRESS: Final = "org.cscd.Progress1"
 """The interface of a caller's own object, which is told of progress."""
+AGENT: Final = "org.cscd.PassphraseAgent1"
+"""The interface of a user's own object, which asks for the passphrase of the user's key."""
 
 INTROSPECTABLE: Final = "org.freedesktop.DBus.Introspectable"
 PEER: Final = "org.freedesktop.DBus.Peer"
@@ -121,6 +123,12 @@ CACHE_INTERFACE: Final = Interface(
             (_CODE,),
             "Encrypt for another user's items, by an administrator.",
         ),
+        Method(
+            "RegisterPassphraseAgent",
+            (Argument("agent", "o"),),
+            (),
+            "Has an object of the caller's ask for the passphrase of the key, until the caller leaves.",
+        ),
     ),
     (
         Property("Active", "b", "Whether the service carries out calls and makes passes."),
@@ -151,6 +159,19 @@ PROGRESS_INTERFACE: Final = Interface(
         ),
         Method("QueryAbort", (), (Argument("abort", "b"),), "Whether to stop; true as an answer cancels."),
         Method("End", (_CODE,), (), "It is over, and this is what the call returns."),
+    ),
+)
+
+AGENT_INTERFACE: Final = Interface(
+    AGENT,
+    (
+        Method(
+            "Unlock",
+            (Argument("terminal", "b"),),
+            (_CODE,),
+            "Ask for the passphrase, on the caller's terminal or in a dialog, and unlock the key.",
+        ),
+        Method("Cancel", (), (), "Nobody waits for that any more: close the dialog."),
     ),
 )
 

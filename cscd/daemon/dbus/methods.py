@@ -6,6 +6,7 @@ from typing import Any, Final
 from dbus_fast import ErrorType
 
 from cscd.daemon.dbus import properties
+from cscd.daemon.dbus.agents import Agents
 from cscd.daemon.dbus.connection import Body, Connection
 from cscd.daemon.dbus.interface import CACHE, INTROSPECTABLE, PEER, PROPERTIES
 from cscd.daemon.dbus.introspection import introspection
@@ -25,10 +26,18 @@ _Answer = Callable[[Caller, str, Body], Awaitable[Body]]
 class Methods:
     """All methods, by interface and name."""
 
-    def __init__(self, connection: Connection, encryption: Encryption, patience: Patience, log: Log) -> None:
-        """Take the connection on which callers are, and who does what they ask for."""
+    def __init__(
+        self,
+        connection: Connection,
+        encryption: Encryption,
+        agents: Agents,
+        patience: Patience,
+        log: Log,
+    ) -> None:
+        """Take the connection on which callers are, who does what they ask for, and who knows agents."""
         self._connection = connection
         self._encryption = encryption
+        self._agents = agents
         self.patience = patience
         self._log = log
         self._answers: Mapping[tuple[str, str], _Answer] = {
@@ -36,6 +45,7 @@ class Methods:
             (CACHE, "EncryptWithProgress"): self._encrypt_with_progress,
             (CACHE, "EncryptUser"): self._encrypt_user,
             (CACHE, "Cancel"): self._cancel,
+            (CACHE, "RegisterPassphraseAgent"): self._register_agent,
             (CACHE, "GetEncryptionStatus"): self._status,
             (CACHE, "GetStatus"): self._report,
             (PROPERTIES, "Get"): self._get,
@@ -68,6 +78,10 @@ class Methods:
 
     async def _cancel(self, caller: Caller, _path: str, _body: Body) -> Body:
         return [int(self._encryption.cancel(caller))]
+
+    async def _register_agent(self, caller: Caller, _path: str, body: Body) -> Body:
+        self._agents.register(caller, body[0])
+        return []
 
     async def _status(self, _caller: Caller, _path: str, _body: Body) -> Body:
         return self._encryption.status()

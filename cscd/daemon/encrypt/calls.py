@@ -47,6 +47,16 @@ class Decision(StrEnum):
     """A password is needed, and nothing can ask for it: no dialog was allowed, or there is no agent."""
 
 
+class Asked(StrEnum):
+    """What came of having a person asked for a passphrase; whether the key is unlocked, the keyring knows."""
+
+    ANSWERED = "answered"
+    DISMISSED = "dialog_dismissed"
+    """The person closed the dialog."""
+    NOBODY = "no_agent"
+    """There is no agent to ask, or it could not, or did not in time."""
+
+
 CHANGE_STATE = "org.cscd.offlinefiles1.change-state"
 """The action of polkit for a call that changes the cache-wide state."""
 ENCRYPT_USER = "org.cscd.offlinefiles1.encrypt-user"
@@ -60,6 +70,16 @@ class Authority(Protocol):
         """Ask; with `interactive` a dialog may be shown, which takes as long as the user does.
 
         Never raises. Cancelled, it closes the dialog.
+        """
+
+
+class Prompter(Protocol):
+    """Who has a person asked for the passphrase of a key: the agents on the bus."""
+
+    async def unlock(self, caller: Caller, *, console: bool) -> Asked:
+        """Have an agent of the caller's user ask; with `console` only one on the caller's own connection.
+
+        Never raises. Takes as long as the person does, within minutes. Cancelled, it closes the dialog.
         """
 
 

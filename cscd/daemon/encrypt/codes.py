@@ -37,8 +37,9 @@ class Code(IntEnum):
     IO_DEVICE = 1117, "reading or writing failed"
     CANCELLED = 1223, "cancelled, or superseded by a call for the opposite; nothing was rolled back"
     REQUEST_ABORTED = 1235, "the service stopped, or the caller's worker died"
+    NOT_AUTHENTICATED = 1244, "items wait for the caller's key, which is locked; once unlocked, they are done"
     NO_SYSTEM_RESOURCES = 1450, "memory, processes or file descriptors ran short"
-    DECRYPTION_FAILED = 6001, "items are damaged, or no key that is unlocked opens them"
+    DECRYPTION_FAILED = 6001, "items are damaged, or no key opens them"
 
     @property
     def label(self) -> str:

@@ -13,11 +13,13 @@ from cscd.daemon.encrypt.attendant import Attendant
 from cscd.daemon.encrypt.calls import (
     CHANGE_STATE,
     ENCRYPT_USER,
+    Asked,
     Authority,
     Caller,
     Decision,
     Facts,
     ItemSink,
+    Prompter,
 )
 from cscd.daemon.encrypt.codes import Code
 from cscd.daemon.encrypt.flags import Flag, flags_of
@@ -65,6 +67,8 @@ class Encryption:
         self._status = status
         self.authority: Authority | None = None
         """Who says what only an administrator may; without one, nobody but root."""
+        self.prompter: Prompter | None = None
+        """Who has a person asked for a passphrase; without one, nobody."""
         self._changing = asyncio.Lock()
         """Held from the look at the policy until the state is changed: one change after the other."""
 
@@ -87,7 +91,9 @@ class Encryption:
             waits = Flag.ASYNC_PROGRESS not in flags
             if sink and not await _begun(sink, waits=waits):
                 return Code.CANCELLED
-            await self._change(caller, goal, flags, account.uid)
+            authorized = await self._authorize(caller, goal, flags)
+            await self._unlock(caller, account, goal, flags)
+            await self._change(caller, goal, flags, account.uid, authorized=authorized)
         except Refusal as refusal:
             log.emit(
                 EncryptRefused(
@@ -155,29 +161,65 @@ class Encryption:
         numbers = await self._accounts.groups(rules.groups)
         return account.uid >= rules.min_uid and against_account(account, numbers, rules) is None
 
-    async def _change(self, caller: Caller, goal: State, flags: Flag, uid: int) -> None:
+    async def _authorize(self, caller: Caller, goal: State, flags: Flag) -> bool:
+        """Ask whether the caller may change the state, if that is what it takes. Raises `Refusal`.
+
+        Returns whether it was asked, and the answer was yes.
+        """
+        if self._verdict(goal) is not Verdict.ADMINISTRATOR:
+            return False
+        await self._require(caller, CHANGE_STATE, flags)
+        return True
+
+    async def _unlock(self, caller: Caller, account: Account, goal: State, flags: Flag) -> None:
+        """Have the caller asked for what unlocks their key, where that is needed and allowed.
+
+        Who is not there to be asked leaves items to be done later; who says no wants nothing changed:
+        raises `Refusal` then.
+        """
+        standing = self._shared.keyring.standing(account.uid)
+        locked = goal is State.UNENCRYPTED and standing is not None and standing.state == "locked"
+        if not locked or Flag.INTERACTIVE not in flags or account.uid != caller.uid or self.prompter is None:
+            return
+        asked = await self.prompter.unlock(caller, console=Flag.CONSOLE in flags)
+        if asked is Asked.DISMISSED:
+            raise Refusal(Code.CANCELLED, asked.value)
+
+    async def _change(self, caller: Caller, goal: State, flags: Flag, uid: int, *, authorized: bool) -> None:
         """Change the state of the cache, if it is another one. Raises `Refusal`.
 
-        The dialog of one caller must not keep others waiting, so the policy is looked at again after it.
+        The dialogs of one caller must not keep others waiting, so the policy is looked at again after them:
+        somebody may have changed the state meanwhile, and then this is a change that takes an administrator.
         """
-        if self._verdict(goal) is Verdict.ADMINISTRATOR:
+        while not await self._tried(caller, goal, uid, authorized=authorized):
             await self._require(caller, CHANGE_STATE, flags)
-        changing = asyncio.create_task(self._choose(caller, goal, uid), name="change")
+            authorized = True
+
+    async def _tried(self, caller: Caller, goal: State, uid: int, *, authorized: bool) -> bool:
+        """Change it if that needs no further authority; whether it did not. Raises `Refusal`."""
+        changing = asyncio.create_task(self._choose(caller, goal, uid, authorized=authorized), name="change")
         # Who leaves now leaves a change that is not half made: others hear of it all the same.
         changing.add_done_callback(_seen)
-        await asyncio.shield(changing)
+        return await asyncio.shield(changing)
 
-    async def _choose(self, caller: Caller, goal: State, uid: int) -> None:
-        """Change the state, and have everybody but the user follow. Raises `Refusal`."""
+    async def _choose(self, caller: Caller, goal: State, uid: int, *, authorized: bool) -> bool:
+        """Change the state, and have everybody but the user follow; False where it takes an administrator.
+
+        Raises `Refusal`.
+        """
         async with self._changing:
-            if self._verdict(goal) is Verdict.CONVERGE:
-                return
+            verdict = self._verdict(goal)
+            if verdict is Verdict.CONVERGE:
+                return True
+            if verdict is Verdict.ADMINISTRATOR and not authorized:
+                return False
             try:
                 await self._disk.do(lambda: self._shared.cache.choose(goal, caller.name))
             except DatabaseError as error:
                 raise Refusal(Code.DISK_FULL, "not_recorded") from error
         self._users.recheck("call", but=uid)
         self._users.judge()
+        return True
 
     async def _convert(
         self, caller: Caller, account: Account, goal: State, flags: Flag, attendant: Attendant | None
@@ -206,7 +248,7 @@ class Encryption:
             raise Refusal(Code.ACCESS_DENIED, decision.value)
 
 
-def _seen(done: "asyncio.Task[None]") -> None:
+def _seen(done: "asyncio.Task[bool]") -> None:
     """Take note of a refusal that nobody may be left to hear."""
     if not done.cancelled():
         done.exception()

@@ -53,6 +53,7 @@ def test_the_numbers_are_those_of_windows() -> None:
         "ERROR_IO_DEVICE": 1117,
         "ERROR_CANCELLED": 1223,
         "ERROR_REQUEST_ABORTED": 1235,
+        "ERROR_NOT_AUTHENTICATED": 1244,
         "ERROR_NO_SYSTEM_RESOURCES": 1450,
         "ERROR_DECRYPTION_FAILED": 6001,
     }
