@@ -49,6 +49,7 @@ layout() {
             lib/systemd/*) echo "$mode $source $DESTDIR$systemd_prefix/$destination" ;;
             share/dbus-1/system.d/*) echo "$mode $source $DESTDIR$bus_policies/${destination##*/}" ;;
             share/dbus-1/*) echo "$mode $source $DESTDIR$systemd_prefix/$destination" ;;
+            etc/*) echo "$mode $source $DESTDIR/$destination" ;;
             share/polkit-1/* | share/pam-configs/*) echo "$mode $source $DESTDIR/usr/$destination" ;;
             *) echo "$mode $source $DESTDIR$prefix/$destination" ;;
         esac

@@ -43,6 +43,7 @@ Behind them:
 `verdict`       what came of them, for people and for programs
 `pkttyagent`    polkit's agent, which asks for a password at the terminal
 `overview`      what the service says of itself, for people
+`keyagent`      asking the person for the service
 `agent`         the user's key as the service keeps it
 `passphrase`    the passphrase of a file
 `prompt`        asking for the passphrase of a key: at the terminal, or a script

@@ -5,11 +5,12 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final, Literal
 
 from cscd.cli import account
 from cscd.cli.exitcodes import ExitCode, gravest
+from cscd.cli.keyagent import KeyAgent
 from cscd.cli.names import command_line
 from cscd.cli.operation import Operation, Whose
 from cscd.cli.pkttyagent import Pkttyagent
@@ -42,11 +43,9 @@ def define(parser: argparse.ArgumentParser, goal: State) -> None:
     parser.add_argument(
         "--interactive",
         action="store_true",
-        help="ask for an administrator's password if one is needed, in the desktop's dialog",
+        help="ask for an administrator's password or your key's passphrase if need be, in a desktop's dialog",
     )
-    parser.add_argument(
-        "--console", action="store_true", help="ask for it on this terminal; implies --interactive"
-    )
+    parser.add_argument("--console", action="store_true", help="ask on this terminal; implies --interactive")
     parser.add_argument(
         "--no-wait",
         action="store_true",
@@ -110,11 +109,17 @@ class _Command:
 
     async def run(self) -> ExitCode:
         """Do it."""
-        async with await Cache.connected() as cache:
+        async with await Cache.connected() as cache, self._asking(cache):
             if self._arguments.all_users:
                 return await self._all_users(cache)
             meant = _meant(self._arguments)
             return await self._work(cache, [meant] if meant else [])
+
+    def _asking(self, cache: Cache) -> AbstractAsyncContextManager[None]:
+        """Have us be asked for the passphrase of the key, where that may be."""
+        if Flag.INTERACTIVE in self._flags and self._goal is State.UNENCRYPTED:
+            return cache.asking(KeyAgent(os.environ))
+        return nullcontext()
 
     async def _all_users(self, cache: Cache) -> ExitCode:
         """Change the state, by root's own call, which converts nothing; then call for everybody."""

@@ -9,6 +9,7 @@
 
 =========  ===========================================================================================
 `cache`    calls, properties and the signal: the one class that a program needs
+`agent`    asking a person for the passphrase of their key
 `sink`     being told of each item, and having a say in it
 `facts`    what is answered, as frozen values
 `link`     the connection, and what errors of the bus mean
@@ -19,6 +20,7 @@ What comes of a call is a `Code`, never an exception. Exceptions say that there 
 time for us, `ServiceError` for what else it may say; each names what to do.
 """
 
+from cscd.client.agent import PassphraseAgent
 from cscd.client.cache import Cache
 from cscd.client.facts import Change, Encryption, Properties
 from cscd.client.sink import Sink
@@ -34,6 +36,7 @@ __all__ = [
     "Code",
     "Encryption",
     "Flag",
+    "PassphraseAgent",
     "Properties",
     "Sink",
     "State",

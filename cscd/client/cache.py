@@ -6,17 +6,18 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from dbus_fast import Message, MessageType
 
+from cscd.client.agent import Offered, PassphraseAgent
 from cscd.client.facts import Change, Encryption, Properties
 from cscd.client.link import Link
 from cscd.client.sink import Served, Sink
 from cscd.daemon.dbus.interface import CACHE, NAME, PATH, PROPERTIES
 from cscd.daemon.encrypt.codes import Code
 from cscd.daemon.encrypt.flags import Flag
-from cscd.errors import ServiceError
+from cscd.errors import NotRunningError, ServiceError
 from cscd.files.goal import State
 
 NO_FLAGS = Flag(0)
@@ -97,6 +98,33 @@ class Cache:
     async def cancel(self) -> Code:
         """Cancel what is under way for this user: SUCCESS, or CANCELLED where nothing was."""
         return await self._code("Cancel")
+
+    @asynccontextmanager
+    async def asking(self, agent: PassphraseAgent) -> AsyncIterator[None]:
+        """Have an agent be asked for the passphrase, in calls with `Flag.INTERACTIVE`, while the block lasts.
+
+        It comes first in calls on this connection, and is asked also for other programs of the same user.
+        """
+        offered = Offered(self._link, agent)
+        try:
+            await offered.register()
+            yield
+        finally:
+            await offered.close()
+
+    async def serve_agent(self, agent: PassphraseAgent) -> NoReturn:
+        """Have an agent be asked by each service that comes, without having any started.
+
+        Raises NotRunningError when the connection ends.
+        """
+        offered, known = Offered(self._link, agent), ""
+        try:
+            while True:
+                known = await self._link.next_service(known)
+                with suppress(NotRunningError):  # it has gone again
+                    await offered.register()
+        finally:
+            await offered.close()
 
     # -- questions -------------------------------------------------------------------------------
 

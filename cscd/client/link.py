@@ -49,6 +49,8 @@ class Link:
         self._bus = bus
         self._owner = ""
         """The unique name of the service, "" while there is none."""
+        self._other_owner = asyncio.Event()
+        """Set when that changes."""
         self._handlers: set[Handler] = set()
         self._end = asyncio.ensure_future(_ended(bus))
         bus.add_message_handler(self._heard)
@@ -92,6 +94,22 @@ class Link:
         """Wait until the connection has ended, and return how to say so."""
         await asyncio.shield(self._end)
         return NotRunningError(f"the connection to the bus has ended; when it is back, {START}")
+
+    async def next_service(self, known: str) -> str:
+        """Wait until a service is there, another one than that of the unique name `known`; return its name.
+
+        Raises NotRunningError when the connection ends.
+        """
+        while self._owner in ("", known):
+            self._other_owner.clear()
+            change = asyncio.ensure_future(self._other_owner.wait())
+            try:
+                await asyncio.wait((change, self._end), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                change.cancel()
+            if self._end.done():
+                raise await self.ended()
+        return self._owner
 
     async def ask_bus(self, member: str, argument: str) -> Sequence[Any]:
         """Ask the bus itself."""
@@ -140,6 +158,7 @@ class Link:
         if message.message_type is MessageType.SIGNAL and message.sender == _BUS:
             if message.member == "NameOwnerChanged" and message.body[0] == NAME:
                 self._owner = message.body[2]
+                self._other_owner.set()
             return False
         if message.message_type not in (MessageType.SIGNAL, MessageType.METHOD_CALL):
             return False

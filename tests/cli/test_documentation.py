@@ -41,6 +41,7 @@ def test_the_manual_page_has_the_same_exit_codes() -> None:
         "keys rotate",
         "keys export",
         "keys import",
+        "keys agent",
         "keys recovery-init",
         "keys recovery-drill",
     ],

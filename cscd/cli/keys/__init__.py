@@ -7,6 +7,7 @@
 `rotation`      ``rotate``: another key from now on
 `exporting`     ``export``: a copy of the key, as a file
 `importing`     ``import``: a key that was made elsewhere
+`agent`         ``agent``: asks for passphrases on a desktop
 `recovery`      ``recovery-init``; ``recovery-drill`` is `cscd.cli.drill`
 ==============  ======================================================================================
 
@@ -25,7 +26,7 @@ from typing import Final
 
 from cscd.cli import drill
 from cscd.cli.exitcodes import ExitCode
-from cscd.cli.keys import exporting, importing, protection, recovery, rotation, show, unlocking
+from cscd.cli.keys import agent, exporting, importing, protection, recovery, rotation, show, unlocking
 from cscd.cli.terminal import Terminal
 
 _COMMANDS: Final = (
@@ -38,6 +39,7 @@ _COMMANDS: Final = (
     ("rotate", "encrypt to a new key from now on", rotation.define, rotation.run),
     ("export", "write a copy of the key to a file", exporting.define, exporting.run),
     ("import", "use a key from a file from now on", importing.define, importing.run),
+    ("agent", "ask for the passphrase in the desktop's dialog, when it is needed", agent.define, agent.run),
     (
         "recovery-init",
         "make a key that can read every user's files, to keep offline",

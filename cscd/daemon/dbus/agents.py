@@ -31,14 +31,15 @@ class _Agent:
         self._waiting = 0
 
     async def unlock(self, longest: float, *, console: bool) -> Asked:
-        """Have it ask; its dialog is closed when nobody waits for it any more. Raises BusError."""
+        """Have it ask; its dialog is closed when nobody waits for it any more.
+
+        Raises TimeoutError, and BusError where it is not there.
+        """
         self._waiting += 1
         over = False
         try:
             reply = await self._connection.call(*self._where, "Unlock", "b", [console], timeout=longest)
             over = True
-        except TimeoutError:
-            return Asked.NOBODY
         finally:
             self._waiting -= 1
             if not over and not self._waiting:
@@ -83,9 +84,14 @@ class Agents:
             if agent is None:
                 continue  # it has left meanwhile
             try:
-                return await agent.unlock(self._longest, console=console)
+                asked = await agent.unlock(self._longest, console=console)
+            except TimeoutError:
+                return Asked.NOBODY
             except BusError:
                 self.forget(bus_name)
+                continue
+            if asked is not Asked.NOBODY:
+                return asked
         return Asked.NOBODY
 
     def _order(self, caller: Caller, *, console: bool) -> list[str]:
