@@ -18,7 +18,7 @@ from cscd.errors import CscdError, KeyFormatError, NotRunningError, ServiceError
 MOST_STANZAS: Final = 32
 """That the service looks at for one file; a user comes before those who recover."""
 
-_NO_KEY: Final = frozenset({"unknown_user", "locked", "no_match", "malformed"})
+_NO_KEY: Final = frozenset({"unknown_user", "no_key", "locked", "no_match", "malformed"})
 """Refusals that mean that no key of this user's can be used on this file."""
 _LOCKED: Final = "locked"
 """The one among them that a passphrase changes."""

@@ -75,9 +75,8 @@ def explain(error: CscdError | OSError) -> Failure:
     if isinstance(error, OSError):
         return Failure(_sentence(error), _SYSTEM.get(error.errno or 0, ExitCode.SYSTEM))
     if isinstance(error, ServiceRefusedError):
-        advice = refusals.ADVICE.get(error.reason, "")
         code = refusals.CODES.get(error.reason, ExitCode.SERVICE)
-        return Failure(f"{error}; {advice}" if advice else str(error), code)
+        return Failure(refusals.advised(error.reason, str(error)), code)
     code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.INTERNAL)
     if code is ExitCode.TARGET and isinstance(error.__cause__, PermissionError):
         code = ExitCode.PERMISSION

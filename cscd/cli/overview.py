@@ -257,7 +257,9 @@ class Overview:
             yield from self._text("Worker", about, *styles, indent=_INDENT)
         if user.key == "locked":
             yield from self._text(
-                "Key", f"{user.key_id}, locked: it encrypts, but opens nothing", indent=_INDENT
+                "Key",
+                f"{user.key_id}, locked: it encrypts, but opens nothing before cscd keys unlock",
+                indent=_INDENT,
             )
         elif user.key_id:
             yield from self._text("Key", user.key_id, indent=_INDENT)

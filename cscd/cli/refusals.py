@@ -19,12 +19,20 @@ CODES: Final = MappingProxyType(
 
 ADVICE: Final = MappingProxyType(
     {
-        "locked": "unlock it: cscd keys unlock",
-        "too_many_tries": "wait a minute, and try again",
-        "last_protector": "add another one first: cscd keys protect machine, or cscd keys passphrase",
-        "no_key": "one is made when you log on, or by: cscd keys passphrase",
-        "not_allowed": "as root: sudo cscd …",
-        "unusable": "the log has more: cscd logs --event key_file_refused",
+        "locked": ("unlock it: ", "cscd keys unlock"),
+        "last_protector": (
+            "something else is added by ",
+            "cscd keys protect machine or cscd keys passphrase",
+        ),
+        "no_key": ("one is made when you log on, or by: ", "cscd keys passphrase"),
+        "not_allowed": ("as root: ", "sudo cscd …"),
+        "unusable": ("the log has more: ", "cscd logs --event key_file_refused"),
     }
 )
-"""For a reason what to do next, where there is one thing to say."""
+"""For a reason what to do next, and the command for it, where there is one thing to say."""
+
+
+def advised(reason: str, message: str) -> str:
+    """Return a message with what to do next, unless it says so itself."""
+    advice, command = ADVICE.get(reason, ("", ""))
+    return message if command in message else f"{message}; {advice}{command}"

@@ -122,11 +122,11 @@ def test_a_descriptor_that_is_not_open_is_an_error_of_usage(shell: Shell, number
 
 
 def test_too_many_tries_are_told_with_what_helps(shell: Shell, keys: Keys) -> None:
-    """Waiting does."""
+    """The service says it, and it is no error of the key's."""
     keys.refuses = "too_many_tries"
     done = shell.run("keys", "unlock")
     assert done.code == ExitCode.SERVICE
-    assert "wait a minute" in done.messages
+    assert "the service said: it is too_many_tries" in done.messages
 
 
 def test_locking_says_whether_the_machine_opens_it(shell: Shell, keys: Keys) -> None:
