@@ -99,7 +99,7 @@ deb: ## make a Debian package of it, in dist/
 	PYTHON="$(SERVICE_PYTHON)" packaging/deb
 
 clean: ## remove everything that make has made here
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist tests/age/typage/node_modules
 	find cscd tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment is made anew whenever what is locked changes, so that nothing is in it that is not locked.
