@@ -25,6 +25,8 @@ AT_ONCE: Final = 8
 """Calls at once: the service grants a user 16, and we have questions besides."""
 _HANDED_OVER_SECONDS: Final = 30.0
 """For the service to take a call over that nobody waits for."""
+_DIALOG_SECONDS: Final = 600.0
+"""For a person to type a password and a passphrase before that; each dialog closes by itself after 300."""
 _LEAVE_ITEMS: Final = (
     Code.WRITE_PROTECT,
     Code.SHARING_VIOLATION,
@@ -87,7 +89,8 @@ class Operation:
         call = asyncio.create_task(self._call(whose))
         with self._interruptible():
             try:
-                async with asyncio.timeout(_HANDED_OVER_SECONDS):
+                dialogs = _DIALOG_SECONDS if Flag.INTERACTIVE in self._flags else 0.0
+                async with asyncio.timeout(_HANDED_OVER_SECONDS + dialogs):
                     under_way = await self._until_waiting(whose, call, 1)
                     if under_way:
                         uid = None if whose.own else whose.uid

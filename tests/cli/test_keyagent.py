@@ -71,6 +71,16 @@ def test_the_terminal_is_asked_where_there_is_no_desktop(shell: Shell, server: S
     assert server.core.calls[0].bits == Flag.INTERACTIVE
 
 
+def test_who_does_not_wait_is_asked_first(shell: Shell, server: Served, keys: Keys) -> None:
+    """Without the key nothing could be left to the service."""
+    with shell.on_terminal("unencrypt", "--console", "--no-wait") as running:
+        running.until(PROMPT)
+        running.type(b"sesame\n")
+        assert running.end().code == ExitCode.OK
+    assert not keys.locked
+    assert len(server.core.calls) == 1
+
+
 def test_without_a_flag_nobody_is_asked(shell: Shell, server: Served, keys: Keys) -> None:
     """The call says that the key is locked, and so does the exit code."""
     with shell.on_terminal("unencrypt") as running:
