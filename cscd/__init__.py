@@ -13,6 +13,7 @@ Read it top-down; each layer imports only from the ones below it (`tests/test_im
     cscd.config    the configuration, beside the worker
     cscd.events    what is told, and to whom, below all that tell something
     cscd.errors    every error that is raised on purpose
+    cscd.numbered  numbers with a meaning: exit codes, and what Encrypt answers
 """
 
 __version__ = "0.1.0"

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT: dict[str, set[str]] = {
     "cscd": set(),  # the package itself: its version
     "cscd.errors": set(),
+    "cscd.numbered": set(),
     "cscd.config": {"cscd.errors"},
     "cscd.events": {"cscd.errors"},
     "cscd.age": {"cscd.errors"},
@@ -38,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cscd.keys",
         "cscd.files",
         "cscd.worker",
+        "cscd.numbered",
     },
     "cscd.pam": set(),  # it starts at every logon
     "cscd.client": {"cscd.errors", "cscd.files", "cscd.daemon"},
@@ -53,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cscd.worker",
         "cscd.daemon",
         "cscd.client",
+        "cscd.numbered",
     },
 }
 """For each layer, the layers that it may import from besides itself."""

@@ -4,21 +4,13 @@
 """
 
 from collections.abc import Iterable
-from enum import IntEnum
-from typing import Final, Self
+from typing import Final
+
+from cscd.numbered import Numbered
 
 
-class ExitCode(IntEnum):
+class ExitCode(Numbered):
     """What a command ended with."""
-
-    meaning: str
-
-    def __new__(cls, value: int, meaning: str = "") -> Self:
-        """Attach the meaning to the number."""
-        member = int.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        return member
 
     OK = 0, "everything is as asked"
     INTERNAL = 1, "internal error: a bug in cscd; please report what it printed"

@@ -13,15 +13,13 @@ from typing import Any, Final
 from dbus_fast import BusType, Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
 
-from cscd.daemon.dbus.interface import CACHE, NAME, PATH
+from cscd.daemon.dbus.interface import BUS, BUS_PATH, CACHE, NAME, PATH
 from cscd.errors import NotRunningError, ServiceError, ServiceRefusedError
 
 LONGEST_CONNECT: Final = 10.0
 """Seconds for a bus to let us in."""
 START: Final = "start it: systemctl start cscd"
 
-_BUS: Final = "org.freedesktop.DBus"
-_BUS_PATH: Final = "/org/freedesktop/DBus"
 _ERROR: Final = "org.freedesktop.DBus.Error."
 _NOT_THERE: Final = (f"{_ERROR}ServiceUnknown", f"{_ERROR}NameHasNoOwner")
 """How the bus says that nobody has the name, and that it cannot have anybody started for it."""
@@ -65,7 +63,7 @@ class Link:
             raise _no_bus(str(error) or type(error).__name__) from error
         try:
             # The bus tells us of a new owner before anything that comes from it.
-            rule = f"type='signal',sender='{_BUS}',member='NameOwnerChanged',arg0='{NAME}'"
+            rule = f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{NAME}'"
             await link.ask_bus("AddMatch", rule)
             with contextlib.suppress(NotRunningError):
                 link._owner = (await link.ask_bus("GetNameOwner", NAME))[0]
@@ -113,7 +111,7 @@ class Link:
 
     async def ask_bus(self, member: str, argument: str) -> Sequence[Any]:
         """Ask the bus itself."""
-        return await self._call(Message(_BUS, _BUS_PATH, _BUS, member, signature="s", body=[argument]))
+        return await self._call(Message(BUS, BUS_PATH, BUS, member, signature="s", body=[argument]))
 
     async def call(
         self, member: str, signature: str = "", *body: object, interface: str = CACHE
@@ -155,7 +153,7 @@ class Link:
 
     def _heard(self, message: Message) -> bool:
         """Take what came in; True for a call that somebody here answers."""
-        if message.message_type is MessageType.SIGNAL and message.sender == _BUS:
+        if message.message_type is MessageType.SIGNAL and message.sender == BUS:
             if message.member == "NameOwnerChanged" and message.body[0] == NAME:
                 self._owner = message.body[2]
                 self._other_owner.set()
@@ -192,6 +190,6 @@ def _meant(reply: Message) -> ServiceError:
         reason, said = _REFUSED[name]
         return ServiceRefusedError(reason, f"{said}: {text}")
     # The bus itself answers in the place of a service that systemd could not even load.
-    if name.startswith(_NOT_STARTED) or reply.sender == _BUS:
+    if name.startswith(_NOT_STARTED) or reply.sender == BUS:
         return NotRunningError(f"the service could not be started ({text}); see: systemctl status cscd")
     return ServiceError(f"the service answered with an error: {text}")

@@ -14,8 +14,8 @@ from cscd.config.settings import EncryptionSettings
 from cscd.daemon.dbus.agents import LONGEST_DIALOG, Agents
 from cscd.daemon.dbus.authority import Polkit
 from cscd.daemon.dbus.connection import Connection
-from cscd.daemon.dbus.gate import BUS, Expectations
-from cscd.daemon.dbus.interface import CACHE, NAME, PATH
+from cscd.daemon.dbus.gate import Expectations
+from cscd.daemon.dbus.interface import BUS, BUS_PATH, CACHE, NAME, PATH
 from cscd.daemon.dbus.methods import Methods
 from cscd.daemon.dbus.peer import Peers
 from cscd.daemon.dbus.progress import Patience
@@ -34,8 +34,7 @@ LONGEST_WAIT: Final = 60.0
 """Seconds between two attempts at most."""
 
 _LEFT: Final = (
-    f"type='signal',sender='{BUS}',path='/org/freedesktop/DBus',interface='{BUS}',"
-    "member='NameOwnerChanged',arg2=''"
+    f"type='signal',sender='{BUS}',path='{BUS_PATH}',interface='{BUS}',member='NameOwnerChanged',arg2=''"
 )
 """What we ask the bus for: names that have no owner any more, among them unique ones."""
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from dbus_fast import Message, MessageFlag, MessageType
 
-from cscd.daemon.dbus.gate import BUS, Expectations, GatedBus
+from cscd.daemon.dbus.gate import Expectations, GatedBus
+from cscd.daemon.dbus.interface import BUS, BUS_PATH
 from cscd.errors import BusError
 
 LONGEST_CALL: Final = 10.0
 """Seconds until the bus has to answer."""
 _LONGEST_GOODBYE: Final = 1.0
 """Seconds until a connection has ended that we end."""
-_BUS_PATH: Final = "/org/freedesktop/DBus"
 
 Body = Sequence[Any]
 """What a message holds, one value for each type of its signature."""
@@ -95,7 +95,7 @@ class Connection:
     async def ask_bus(self, member: str, signature: str = "", body: Body = ()) -> Message:
         """Call the bus itself, which answers. Raises `BusError`, also if it says no."""
         try:
-            reply = await self.call(BUS, _BUS_PATH, BUS, member, signature, body)
+            reply = await self.call(BUS, BUS_PATH, BUS, member, signature, body)
         except TimeoutError as error:
             raise BusError(f"the bus did not answer {member} within {LONGEST_CALL:g} s") from error
         if reply.message_type is not MessageType.METHOD_RETURN:

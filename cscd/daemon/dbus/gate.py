@@ -19,6 +19,7 @@ from dbus_fast import BusType
 from dbus_fast.aio import MessageBus
 
 from cscd.daemon.dbus import frame
+from cscd.daemon.dbus.interface import BUS
 from cscd.errors import MessageError
 
 LONGEST_HEADER: Final = 8 << 10
@@ -37,8 +38,6 @@ _AFTER_SERIAL: Final = 12
 _MOST_HEADERS: Final = 256
 """Headers that are remembered."""
 
-BUS: Final = "org.freedesktop.DBus"
-"""The sender of what the bus itself says; nobody else can have this name."""
 
 _BEGIN: Final = b"BEGIN"
 """The last line that a client says before messages go (D-Bus specification, "Authentication Protocol")."""

@@ -13,8 +13,7 @@ from dbus_fast import ErrorType, MessageType
 
 from cscd.config.settings import EncryptionSettings
 from cscd.daemon.dbus.connection import Body, Connection
-from cscd.daemon.dbus.gate import BUS
-from cscd.daemon.dbus.interface import PROGRESS
+from cscd.daemon.dbus.interface import BUS, PROGRESS
 from cscd.daemon.dbus.notifications import Notifications
 from cscd.daemon.encrypt.calls import Answer, Caller
 from cscd.daemon.encrypt.codes import Code

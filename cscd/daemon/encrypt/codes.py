@@ -6,24 +6,15 @@ reasons, it is that of the reason which most needs somebody to do something.
 """
 
 from collections.abc import Iterable, Mapping
-from enum import IntEnum
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final
 
 from cscd.files.outcome import Lasting, Reason
+from cscd.numbered import Numbered
 
 
-class Code(IntEnum):
+class Code(Numbered):
     """A system error code."""
-
-    meaning: str
-
-    def __new__(cls, value: int, meaning: str = "") -> Self:
-        """Attach the meaning to the number."""
-        member = int.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        return member
 
     SUCCESS = 0, "every item of the caller is in the state asked for"
     ACCESS_DENIED = 5, "not allowed by the policy, by polkit, or by the permissions of items"

@@ -17,6 +17,7 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from cscd.daemon.dbus.gate import Expectations, GatedBus
+from cscd.daemon.dbus.interface import BUS, BUS_PATH, PROPERTIES
 from cscd.daemon.logon.session import (
     MOST_SESSIONS,
     Session,
@@ -35,13 +36,10 @@ _LONGEST_GOODBYE: Final = 1.0
 _AT_ONCE: Final = 16
 """Sessions that are asked for at the same time; the bus allows a connection far more (dbus-daemon(1))."""
 
-_BUS: Final = "org.freedesktop.DBus"
-_BUS_PATH: Final = "/org/freedesktop/DBus"
 _LOGIND: Final = "org.freedesktop.login1"
 _PATH: Final = "/org/freedesktop/login1"
 _MANAGER: Final = "org.freedesktop.login1.Manager"
 _SESSION: Final = "org.freedesktop.login1.Session"
-_PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _SYSTEMD: Final = "org.freedesktop.systemd1"
 _SCOPE: Final = "org.freedesktop.systemd1.Scope"
 
@@ -55,7 +53,7 @@ _MATCHES: Final = (
         for member in ("SessionNew", "SessionRemoved", "PrepareForSleep")
     ),
     *(
-        f"type='signal',sender='{sender}',path_namespace='{path}',interface='{_PROPERTIES}',"
+        f"type='signal',sender='{sender}',path_namespace='{path}',interface='{PROPERTIES}',"
         f"member='PropertiesChanged',arg0='{interface}'"
         for sender, path, interface in (
             (_LOGIND, f"{_PATH}/session", _SESSION),
@@ -63,7 +61,7 @@ _MATCHES: Final = (
         )
     ),
     *(
-        f"type='signal',sender='{_BUS}',path='{_BUS_PATH}',interface='{_BUS}',"
+        f"type='signal',sender='{BUS}',path='{BUS_PATH}',interface='{BUS}',"
         f"member='NameOwnerChanged',arg0='{name}'"
         for name in (_LOGIND, _SYSTEMD)
     ),
@@ -169,7 +167,7 @@ class _Watch:
         """Subscribe, list, and read what is marked, until something fails."""
         self._bus.add_message_handler(self._heard)
         for rule in _MATCHES:
-            await self._call(_BUS, _BUS_PATH, _BUS, "AddMatch", "s", [rule])
+            await self._call(BUS, BUS_PATH, BUS, "AddMatch", "s", [rule])
         for name in (_LOGIND, _SYSTEMD):
             await self._learn_owner(name)
         while True:
@@ -183,7 +181,7 @@ class _Watch:
 
     async def _learn_owner(self, name: str) -> None:
         """Learn who speaks for a name; logind is started by the first call, if it has none yet."""
-        reply = await self._ask(_BUS, _BUS_PATH, _BUS, "GetNameOwner", "s", [name])
+        reply = await self._ask(BUS, BUS_PATH, BUS, "GetNameOwner", "s", [name])
         if reply.message_type is MessageType.METHOD_RETURN and reply.signature == "s":
             self._owners.setdefault(name, reply.body[0])
 
@@ -191,7 +189,7 @@ class _Watch:
         """Take note of a signal. Anybody may send us one, so that its sender counts: only the bus sets it."""
         if message.message_type is not MessageType.SIGNAL or message.sender is None:
             return
-        if message.sender == _BUS and message.member == "NameOwnerChanged" and message.signature == "sss":
+        if message.sender == BUS and message.member == "NameOwnerChanged" and message.signature == "sss":
             self._own(*message.body)
         elif message.sender == self._owners.get(_LOGIND):
             self._heard_logind(message)
@@ -268,7 +266,7 @@ class _Watch:
 
     async def _read(self, session_id: str, path: str) -> Session | None:
         """Return the session as it is now, or None if it is over."""
-        reply = await self._ask(_LOGIND, path, _PROPERTIES, "GetAll", "s", [_SESSION])
+        reply = await self._ask(_LOGIND, path, PROPERTIES, "GetAll", "s", [_SESSION])
         if reply.message_type is MessageType.ERROR and reply.error_name in _GONE:
             return None
         body = _checked(reply, "GetAll").body

@@ -11,8 +11,8 @@ from dbus_fast.aio import MessageBus
 
 from cscd.daemon.dbus import frame
 from cscd.daemon.dbus.connection import Connection
-from cscd.daemon.dbus.gate import BUS, LONGEST_BODY, LONGEST_HEADER, Expectations, Gate, GatedBus
-from cscd.daemon.dbus.interface import CACHE, NAME, PATH
+from cscd.daemon.dbus.gate import LONGEST_BODY, LONGEST_HEADER, Expectations, Gate, GatedBus
+from cscd.daemon.dbus.interface import BUS, CACHE, NAME, PATH
 from cscd.daemon.encrypt.codes import Code
 from cscd.errors import BusError
 from tests.daemon.callers import ENCRYPT, client, message
