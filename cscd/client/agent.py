@@ -1,4 +1,4 @@
-"""Asking a person for the passphrase of their key: a program's side of org.cscd.PassphraseAgent1."""
+"""Asking a person for the passphrase of their key: a program's side of PassphraseAgent1 on the bus."""
 
 import asyncio
 from typing import Final

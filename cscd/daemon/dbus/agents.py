@@ -1,4 +1,4 @@
-"""Who asks people for passphrases: objects of users' own, with the interface org.cscd.PassphraseAgent1.
+"""Who asks people for passphrases: objects of users' own, with the interface PassphraseAgent1.
 
 An agent shows a dialog and unlocks the key itself, over the control socket: no secret comes over the bus, and
 what an agent answers proves nothing. It is asked for calls of its own user alone. One that hangs or dies

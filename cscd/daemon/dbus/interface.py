@@ -14,7 +14,7 @@ CACHE: Final = "org.cscd.OfflineFilesCache1"
 """The object's interface."""
 PROGRESS: Final = "org.cscd.Progress1"
 """The interface of a caller's own object, which is told of progress."""
-AGENT: Final = "org.cscd.PassphraseAgent1"
+AGENT: Final = "org.cscd.OfflineFiles1.PassphraseAgent1"
 """The interface of a user's own object, which asks for the passphrase of the user's key."""
 
 BUS: Final = "org.freedesktop.DBus"
