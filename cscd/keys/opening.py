@@ -1,6 +1,7 @@
 """Opening the wrapped identities of a user: what opens, by which opener, and what is wrong with the rest."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from cscd.age import X25519Identity
 from cscd.errors import KeyChangeError, KeyFileError, PassphraseError
@@ -21,13 +22,14 @@ def unlock(
     """
     found: dict[str, X25519Identity] = {}
     wrong: list[KeyFileError] = []
-    for each in pair.with_retired(directory) if retired else (directory,):
-        for name in _current_first(each, refused if each is directory else None):
-            if name not in found:
-                identity, mistaken = _first(each, name, openers, refused)
-                wrong += mistaken
-                if identity:
-                    found[name] = identity
+    with pair.with_retired(directory, refused) if retired else nullcontext((directory,)) as directories:
+        for each in directories:
+            for name in _current_first(each, refused if each is directory else None):
+                if name not in found:
+                    identity, mistaken = _first(each, name, openers, refused)
+                    wrong += mistaken
+                    if identity:
+                        found[name] = identity
     if wrong and not found:
         raise PassphraseError("the passphrase opens no key of this user")
     for error in wrong:

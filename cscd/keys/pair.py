@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,12 +69,16 @@ def has_private(directory: UserDirectory, name: str) -> bool:
     return any(_is_file(directory, each) for each in private_names(directory, name))
 
 
-def with_retired(directory: UserDirectory) -> Iterator[UserDirectory]:
-    """Yield a user's directory, then the one of retired pairs, if there is one. Raises KeyFileError."""
-    yield directory
-    with below(directory, RETIRED) as retired:
-        if retired:
-            yield retired
+@contextmanager
+def with_retired(directory: UserDirectory, refused: Refused) -> Iterator[tuple[UserDirectory, ...]]:
+    """Give a user's directory, and after it the one of retired pairs, if there is one that can be used."""
+    with ExitStack() as stack:
+        retired = None
+        try:
+            retired = stack.enter_context(below(directory, RETIRED))
+        except KeyFileError as error:
+            refused(error)
+        yield (directory, retired) if retired else (directory,)
 
 
 def belongs_to_another(keys: str, uid: int, name: str) -> bool:

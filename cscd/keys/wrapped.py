@@ -28,7 +28,9 @@ that dies leaves a pair that nobody encrypted to; it is opened like any older on
 This module is what can be done without a secret; `usersecrets` is the rest.
 """
 
+import itertools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cscd.errors import KeyChangeError, KeyFileError
@@ -113,7 +115,10 @@ def any_wrapped(directory: str) -> bool:
 def _has_wrapped(keys: str, uid: int) -> bool:
     try:
         with told_as_key_error(keys), userdirectory.opened(keys, uid) as user:
-            return user is not None and any(_wrapped_for_machine(each) for each in pair.with_retired(user))
+            if user is None:
+                return False
+            with pair.with_retired(user, pair.reraise) as directories:
+                return any(_wrapped_for_machine(each) for each in directories)
     except KeyFileError:
         return True
 
@@ -130,11 +135,18 @@ def _listed(directory: UserDirectory, refused: Refused) -> tuple[ListedKey, ...]
     except KeyFileError as error:
         refused(error)
     found: dict[str, ListedKey] = {}
-    for each in pair.with_retired(directory):
-        for name in pair.public_ids(each):
-            # A pair that lies in both is being retired; it is not yet.
-            if name not in found and (key := _public_half(each, name, refused)):
-                found[name] = _look(each, key, refused, current=key == current, retired=each is not directory)
+    with pair.with_retired(directory, refused) as directories:
+        for each in directories:
+            for name in pair.public_ids(each):
+                if name not in found and (key := _public_half(each, name, refused)):
+                    work = _work(directories, name, refused)
+                    found[name] = ListedKey(
+                        key=key,
+                        current=key == current,
+                        retired=each is not directory,
+                        protectors=tuple(work),
+                        work_factor=work.get(Protector.PASSPHRASE),
+                    )
     # A stable sort: the current one first, the others as they were found.
     return tuple(sorted(found.values(), key=lambda each: not each.current))
 
@@ -147,25 +159,20 @@ def _public_half(directory: UserDirectory, name: str, refused: Refused) -> UserK
         return None
 
 
-def _look(
-    directory: UserDirectory, key: UserKey, refused: Refused, *, current: bool, retired: bool
-) -> ListedKey:
-    """See what a key is wrapped by."""
+def _work(directories: Sequence[UserDirectory], name: str, refused: Refused) -> dict[Protector, int | None]:
+    """Return what a key is wrapped by, with the work that each asks for.
+
+    The files of a pair that was being retired when the power went lie in both directories.
+    """
     work: dict[Protector, int | None] = {}
-    for protector in Protector:
+    for protector, directory in itertools.product(Protector, directories):
         try:
-            file = pair.place(directory, pair.private_name(key.key_id, protector)).read()
+            file = pair.place(directory, pair.private_name(name, protector)).read()
             if file:
-                work[protector] = required_work(file, protector)
+                work.setdefault(protector, required_work(file, protector))
         except KeyFileError as error:
             refused(error)
-    return ListedKey(
-        key=key,
-        current=current,
-        retired=retired,
-        protectors=tuple(work),
-        work_factor=work.get(Protector.PASSPHRASE),
-    )
+    return work
 
 
 def _retire(directory: UserDirectory, key_id: str) -> None:

@@ -235,3 +235,10 @@ def test_a_directory_of_retired_keys_that_is_somebody_else_s_is_refused(
     os.chown(directory / "retired", mallory.uid, mallory.gid)
     assert refusal(lambda: keys.retire(UID, key.key_id)).reason == "wrong_owner"
     assert len(secrets.unlock(machine)) == 2
+    told: list[KeyFileError] = []
+    assert (
+        len(keys.listed(UID, told.append))
+        == len(secrets.unlock(machine, refused=told.append, retired=True))
+        == 2
+    )
+    assert [(each.reason, each.path) for each in told] == [("wrong_owner", str(directory / "retired"))] * 2
