@@ -44,6 +44,7 @@ Behind them:
 `pkttyagent`    polkit's agent, which asks for a password at the terminal
 `overview`      what the service says of itself, for people
 `keyagent`      asking the person for the service
+`systemd`       what systemd does for the machine key
 `agent`         the user's key as the service keeps it
 `passphrase`    the passphrase of a file
 `prompt`        asking for the passphrase of a key: at the terminal, or a script

@@ -45,7 +45,10 @@ def for_user(environment: Mapping[str, str]) -> Parts:
 
 
 def _machine_key(where: Places, settings: Settings, log: Log, credentials: str | None) -> MachineKey | None:
-    """Return the machine key; None where it cannot be used, which is told: what was made encrypts on."""
+    """Return the machine key; None where it cannot be used, which is told: what was made encrypts on.
+
+    Raises KeyFileError where there are two that do not agree.
+    """
     keys = settings.keys
     try:
         found = machine_key(
@@ -55,6 +58,8 @@ def _machine_key(where: Places, settings: Settings, log: Log, credentials: str |
             may_make=not any_wrapped(where.keys),
         )
     except KeyFileError as error:
+        if error.reason == "ambiguous":
+            raise
         log.emit(MachineKeyMissing(source=error.path or keys.machine_key_file, reason=error.reason))
         return None
     if found.made:

@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 from cscd.age import X25519Identity
 from cscd.errors import KeyFileError, KeyFormatError
 from cscd.keys.keyfile import KeyFile, identities_of, identity_text, told_as_key_error
-from cscd.keys.place import Place
+from cscd.keys.place import Place, told_as_unwritable
 from cscd.keys.protector import Protector
 
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -55,7 +55,7 @@ def machine_key(
     are not the same, or cannot be seen to be.
     """
     with told_as_key_error(file):
-        if credential_directory and (found := _from_credential(credential_directory, credential)):
+        if credential_directory and (found := in_credential(credential_directory, credential)):
             _refuse_other(found, file)
             return found
         return _from_file(file, may_make=may_make)
@@ -73,8 +73,8 @@ def in_file(path: str) -> MachineKey | None:
         raise
 
 
-def _from_credential(directory: str, name: str) -> MachineKey | None:
-    """Return the key that systemd handed over, None if it handed over none of this name."""
+def in_credential(directory: str, name: str) -> MachineKey | None:
+    """Return the key that systemd handed over, None if there is none of this name. Raises KeyFileError."""
     try:
         fd = os.open(directory, _OPEN)
     except OSError as error:
@@ -85,6 +85,29 @@ def _from_credential(directory: str, name: str) -> MachineKey | None:
         return MachineKey(_only(found), place.path) if found else None
     finally:
         os.close(fd)
+
+
+def from_text(content: bytes, source: str) -> MachineKey:
+    """Return the key in the content of a credential. Raises KeyFileError, without any of the content."""
+    return MachineKey(_only(KeyFile(source, content, 0, 0)), source)
+
+
+def remove(key: MachineKey) -> None:
+    """Remove the file that the key was read from, if it still holds it; for good when this returns.
+
+    Only for whoever has seen that the key is somewhere else. Raises KeyFileError.
+    """
+    with _place(key.source) as place, told_as_key_error(key.source):
+        found = place.read()
+        if found is None:
+            return
+        if _only(found).recipient != key.identity.recipient:
+            raise KeyFileError(
+                f"{key.source} holds another key by now; it was left as it is", "ambiguous", path=key.source
+            )
+        with told_as_unwritable(key.source, "removed"):
+            os.unlink(place.name, dir_fd=place.fd)
+            os.fsync(place.fd)
 
 
 def _from_file(path: str, *, may_make: bool) -> MachineKey:

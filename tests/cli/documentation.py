@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from cscd.cli.exitcodes import SEVERITY, ExitCode
 from cscd.cli.inspect import InspectReport
 from cscd.cli.keys.change import KeyChangeReport
+from cscd.cli.keys.machine import MachineReport
 from cscd.cli.keys.recovery import RecoveryReport
 from cscd.cli.keys.show import KeysReport
 from cscd.cli.rehearsal import DrillReport
@@ -88,6 +89,7 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
     "inspect": partial(fields, InspectReport),
     "keys show": partial(fields, KeysReport),
     "keys change": partial(fields, KeyChangeReport),
+    "keys machine seal": partial(fields, MachineReport),
     "keys recovery-init": partial(fields, RecoveryReport),
     "keys recovery-drill": partial(fields, DrillReport),
     "codes": codes,

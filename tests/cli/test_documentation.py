@@ -42,6 +42,7 @@ def test_the_manual_page_has_the_same_exit_codes() -> None:
         "keys export",
         "keys import",
         "keys agent",
+        "keys machine",
         "keys recovery-init",
         "keys recovery-drill",
     ],

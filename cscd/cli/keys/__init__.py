@@ -8,6 +8,7 @@
 `exporting`     ``export``: a copy of the key, as a file
 `importing`     ``import``: a key that was made elsewhere
 `agent`         ``agent``: asks for passphrases on a desktop
+`machine`       ``machine seal``: the machine key, into a credential of systemd's
 `recovery`      ``recovery-init``; ``recovery-drill`` is `cscd.cli.drill`
 ==============  ======================================================================================
 
@@ -18,6 +19,7 @@ Behind them:
 `answers`       what it says of a user's keys
 `change`        what is printed after a change
 `newfile`       a file for a secret key
+`sealing`       the steps of ``machine seal``
 ==============  ======================================================================================
 """
 
@@ -26,7 +28,17 @@ from typing import Final
 
 from cscd.cli import drill
 from cscd.cli.exitcodes import ExitCode
-from cscd.cli.keys import agent, exporting, importing, protection, recovery, rotation, show, unlocking
+from cscd.cli.keys import (
+    agent,
+    exporting,
+    importing,
+    machine,
+    protection,
+    recovery,
+    rotation,
+    show,
+    unlocking,
+)
 from cscd.cli.terminal import Terminal
 
 _COMMANDS: Final = (
@@ -40,6 +52,7 @@ _COMMANDS: Final = (
     ("export", "write a copy of the key to a file", exporting.define, exporting.run),
     ("import", "use a key from a file from now on", importing.define, importing.run),
     ("agent", "ask for the passphrase in the desktop's dialog, when it is needed", agent.define, agent.run),
+    ("machine", "seal the key of the machine, with the TPM where there is one", machine.define, machine.run),
     (
         "recovery-init",
         "make a key that can read every user's files, to keep offline",
