@@ -35,7 +35,7 @@ SessionClass = Literal[
 ]
 SilentSink = Literal["continue", "abort"]
 IoPriority = Literal["idle", "low", "normal"]
-Protector = Literal["machine"]
+Protector = Literal["machine", "passphrase"]
 Destination = Literal["auto", "journal", "file", "stdout"]
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
@@ -244,7 +244,14 @@ class KeySettings(Section):
     protectors: Annotated[
         tuple[Annotated[Protector, Choice(Protector)], ...], Field(min_length=1), Different, UNIQUE
     ] = ("machine",)
-    """What protects the key of a new user: machine is the machine key, so that it opens without asking."""
+    """What protects the key of a new user: machine is the machine key, so that it opens without asking;
+    passphrase is the logon password (cscd-pam), or what the user has chosen with cscd keys passphrase. Either
+    opens the key. With passphrase alone the key is made when the first passphrase comes, and nothing of that
+    user is encrypted until then."""
+
+    lock_on_suspend: Annotated[bool, Flag()] = False
+    """Whether keys that a passphrase has opened are forgotten when the machine is suspended; who comes back
+    unlocks them anew."""
 
 
 class RateLimitSettings(Section):

@@ -12,7 +12,7 @@ import re
 import signal
 import time
 from asyncio import FIRST_COMPLETED
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,6 +22,7 @@ from cscd.config import Checks, Loaded, Settings, Source, load
 from cscd.config.settings import SessionSettings
 from cscd.daemon.dbus.bus import Bus
 from cscd.daemon.encrypt.encryption import Encryption
+from cscd.daemon.keys.keyring import Keyring
 from cscd.daemon.logon.account import Accounts
 from cscd.daemon.logon.logons import LogonListener
 from cscd.daemon.reload import differing, needing_restart
@@ -38,7 +39,6 @@ from cscd.daemon.telling.notify import Notify
 from cscd.daemon.telling.status import ROOT, Status
 from cscd.daemon.telling.totals import Totals
 from cscd.daemon.work.forkserver import ForkServer
-from cscd.daemon.work.keyring import Keyring
 from cscd.daemon.work.places import Places
 from cscd.daemon.work.shared import Shared
 from cscd.daemon.work.turns import Turns
@@ -89,7 +89,8 @@ class Parts:
     callers: Accounts
     """The same users, for whoever calls: with a slow user database, strangers who call take no place of those
     who log on."""
-    keyring: Callable[[Settings, Log], Keyring]
+    keyring: Callable[[Settings, Log, ForkServer], Awaitable[Keyring]]
+    """Opens the keys; raises KeyFileError where the service must not start with them."""
     logons: Callable[[Settings, Log, Accounts, LogonListener], Logons]
     on_bus: bool
     """Whether it can be called over the system bus."""
@@ -175,12 +176,14 @@ class Service:
         server = ForkServer(log)
         await server.start()
         stack.push_async_callback(server.stop)
+        keyring = await self._parts.keyring(settings, log, server)
+        stack.push_async_callback(keyring.stop)
         return Shared(
             settings,
             log,
             Cache(settings.encryption, database, log),
             database,
-            self._parts.keyring(settings, log),
+            keyring,
             Turns(_most_passes(settings)),
             Totals(),
             server,
@@ -318,6 +321,7 @@ class Service:
         self._shared.turns.change(_most_passes(settings))
         other_state = await self._disk.do(lambda: self._shared.cache.apply(settings.encryption))
         self._logons.reconfigure(settings.sessions)
+        self._shared.keyring.reconfigure(settings)
         self._users.reconfigure()
         if self._bus:
             self._bus.reconfigure(settings.encryption)

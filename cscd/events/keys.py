@@ -26,6 +26,21 @@ class KeyCreated(UserEvent):
         return f"key {self.key_id} created, wrapped by {joined(*self.protectors)}"
 
 
+class KeyAwaited(UserEvent):
+    """The user has no key, and the first passphrase is to make it; until then nothing is encrypted."""
+
+    kind: ClassVar = Kind(
+        "key_awaited",
+        Level.WARNING,
+        "a6f0c2b1d3e84f57b90d1c7e52f4a8d6",
+        "The user logs on with a password (docs/pam.md) or runs `cscd keys passphrase`.",
+    )
+
+    def message(self) -> str:
+        """Say what is awaited."""
+        return "no key yet: the first passphrase makes it, and nothing is encrypted until then"
+
+
 class KeyUnlocked(UserEvent):
     """The user's identity can be used: items can be unencrypted and read."""
 
@@ -54,7 +69,8 @@ class KeyLocked(UserEvent):
     key_id: Word
     """Names it."""
     reason: Word
-    """logoff, suspend, command or service_stopping."""
+    """logoff, suspend, command, service_stopping, no_session (nobody logged on after the unlocking) or
+    holder_failed (the process that had it was killed)."""
 
     def message(self) -> str:
         """Say why."""

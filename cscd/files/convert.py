@@ -63,6 +63,7 @@ class Item:
     __slots__ = (
         "_background",
         "_directory",
+        "_locked",
         "_metadata",
         "_new_inode",
         "_new_lease",
@@ -106,6 +107,8 @@ class Item:
         self._new_lease: Lease | None = None
         self._pair: Pair | None = None
         self._retired = False
+        self._locked = False
+        """Whether no identity is at hand that could open it."""
         self._newborn = ""
         """The name of the new version while it is written, where the filesystem has no unnamed files."""
 
@@ -118,6 +121,7 @@ class Item:
 
         Raises `LeftAlone` and `Gone`.
         """
+        self._locked = not goal.identities
         try:
             self._open(device)
             conflict = self._take_lease(goal)
@@ -227,7 +231,7 @@ class Item:
             rewriter.run(rewrite, self.old, self.new, check=check_all, count=count)
             self._metadata.give(self.new, fresh)
         except NoMatchError:
-            raise LeftAlone(Reason.NO_IDENTITY) from None
+            raise LeftAlone(Reason.KEY_LOCKED if self._locked else Reason.NO_IDENTITY) from None
         except AgeError as error:
             raise LeftAlone(Reason.DAMAGED, detail=str(error)) from None
         except OSError as error:

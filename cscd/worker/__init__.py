@@ -5,6 +5,7 @@ The folders, and in each a map of its modules:
 =============  =====================================================================================
 `passes`       a pass over a tree, as the user whose tree it is, in several processes
 `watch`        seeing new items: a process of its own, in which watchdog's inotify runs
+`holder`       what takes secrets, for one user: a process that stays root's
 `keeping`      keeping one user's trees right: the resident, which asks for passes and comes back
 =============  =====================================================================================
 

@@ -2,12 +2,14 @@
 
 Datagrams (SOCK_SEQPACKET) keep messages apart whatever the other side does, and bound them: a longer one is
 refused before anything is parsed. JSON is read by the standard library, which keeps the bytes of file names
-that are not UTF-8 (lone surrogates), and then checked by the models.
+that are not UTF-8 (lone surrogates), and then checked by the models. A descriptor may go beside a message
+(SCM_RIGHTS in unix(7)).
 """
 
 import json
 import socket
-from typing import Any, Final
+import sys
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +24,9 @@ _MOST_PARTS: Final = 16_384
 6,000. One that consists of nothing else would take fifty times as long to read."""
 
 _MARKS: Final = (b"[", b"{", b",")
+
+_INT: Final = 4
+"""Bytes of a descriptor's number."""
 
 _FROM_DAEMON: Final[TypeAdapter[Any]] = TypeAdapter(FromDaemon)
 _FROM_WORKER: Final[TypeAdapter[Any]] = TypeAdapter(FromWorker)
@@ -42,15 +47,31 @@ def encoded(message: Message) -> bytes:
 
 def from_daemon(data: bytes) -> Any:  # noqa: ANN401 - one of FromDaemon, which no checker can follow through
     """Return the daemon's message. Raises `MessageError`."""
-    return _decoded(_FROM_DAEMON, data)
+    return decoded(_FROM_DAEMON, data)
 
 
 def from_worker(data: bytes) -> Any:  # noqa: ANN401 - one of FromWorker, as above
     """Return a worker's message, checked. Raises `MessageError`, which quotes nothing of it."""
-    return _decoded(_FROM_WORKER, data)
+    return decoded(_FROM_WORKER, data)
 
 
-def _decoded(adapter: TypeAdapter[Any], data: bytes) -> Any:  # noqa: ANN401 - as above
+def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """Return a datagram and the descriptors beside it, which execve(2) will close; empty at the stream's end.
+
+    What is too long for a message is cut off, which makes it none; a second descriptor is closed.
+    Raises BlockingIOError and OSError.
+    """
+    # Not socket.recv_fds, which drops its flags (CPython 3.11).
+    data, beside, _, _ = connection.recvmsg(LONGEST + 1, socket.CMSG_LEN(_INT), socket.MSG_CMSG_CLOEXEC)
+    return data, [
+        int.from_bytes(content[:_INT], sys.byteorder)
+        for level, kind, content in beside
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and len(content) >= _INT
+    ]
+
+
+def decoded(adapter: TypeAdapter[Any], data: bytes) -> Any:  # noqa: ANN401 - as above
+    """Return the message that one of the models makes of a datagram. Raises `MessageError`, as above."""
     if len(data) > LONGEST:
         raise MessageError(f"more than {LONGEST} bytes")
     if sum(map(data.count, _MARKS)) > _MOST_PARTS:
@@ -74,6 +95,15 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can be
     return value
 
 
+class Received(NamedTuple):
+    """What came over a channel."""
+
+    message: Any
+    """One of FromDaemon."""
+    descriptor: int | None
+    """What came beside it; whoever receives it closes it."""
+
+
 class Channel:
     """The worker's end: it may wait, for it has nothing else to do while nobody listens."""
 
@@ -89,12 +119,12 @@ class Channel:
         """Send a message, waiting until there is room. Raises ConnectionError when the daemon has gone."""
         self._socket.sendall(encoded(message))
 
-    def receive(self) -> Any:  # noqa: ANN401 - as in from_daemon
+    def receive(self) -> Received:
         """Wait for a message of the daemon's. Raises EOFError at the stream's end, and `MessageError`."""
-        data = self._socket.recv(LONGEST + 1)
+        data, descriptors = receive(self._socket)
         if not data:
             raise EOFError
-        return from_daemon(data)
+        return Received(from_daemon(data), descriptors[0] if descriptors else None)
 
     def close(self) -> None:
         """Let go of it."""

@@ -59,6 +59,8 @@ class Limits:
     """Open descriptors: those of a batch of items, their directories, and the watches."""
     processes: int = 4096
     """Threads that its user may have on the whole machine for it to start another one."""
+    locked: int = 64 << 10
+    """Bytes that it may keep out of swap: what any program may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,9 @@ def become(user: Credentials, limits: Limits, parent: int, keep: Collection[int]
 
 
 def _become(user: Credentials, limits: Limits, parent: int, keep: Collection[int]) -> None:
-    _leave_surroundings(keep)
+    leave_surroundings(keep)
     secret = _root_only_file() if not os.geteuid() else None
-    _limit(limits)
+    limit(limits)
     bounded = _change_user(user)
     kernel.no_new_privileges()
     kernel.not_dumpable()
@@ -137,8 +139,8 @@ def reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _leave_surroundings(keep: Collection[int]) -> None:
-    """Let go of what the fork server has: session, directory, signal handlers, descriptors."""
+def leave_surroundings(keep: Collection[int]) -> None:
+    """Let go of what the fork server has: session, directory, signal handlers, descriptors but `keep`."""
     os.setsid()
     os.umask(0o077)
     os.chdir("/")
@@ -152,13 +154,15 @@ def _leave_surroundings(keep: Collection[int]) -> None:
     os.closerange(first, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 
-def _limit(limits: Limits) -> None:
+def limit(limits: Limits) -> None:
+    """Set the limits of this process, for good, and have it be among the first to go for want of memory."""
     # Where /proc is not ours to write to, the rank stays as it is: it decides who is replaced first, no more.
     with contextlib.suppress(OSError):
         rank = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(rank, b"%d" % _OOM_SCORE)
         os.close(rank)
     _lower(resource.RLIMIT_CORE, 0)  # keys and plaintext are in this memory
+    _lower(resource.RLIMIT_MEMLOCK, limits.locked)
     _lower(resource.RLIMIT_DATA, limits.memory)
     _lower(resource.RLIMIT_NOFILE, limits.files)
     _lower(resource.RLIMIT_NPROC, limits.processes)
@@ -187,8 +191,7 @@ def _change_user(user: Credentials) -> bool:
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
     # From root they are gone by now, and the unit's filter of system calls has no capset(2) to give.
-    status = _status()
-    if any(status[name] for name in _OWN_SETS):
+    if any_capability():
         kernel.clear_capabilities()
     return bounded
 
@@ -207,6 +210,12 @@ def _status() -> dict[bytes, int]:
     finally:
         os.close(file)
     return {line[:6]: int(line.split()[1], 16) for line in lines if line.startswith((b"Cap", b"NoNewP"))}
+
+
+def any_capability() -> bool:
+    """Whether this process has a capability, or could take one up."""
+    status = _status()
+    return any(status[name] for name in _OWN_SETS)
 
 
 def verify(user: Credentials, secret: int | None, *, bounded: bool) -> None:

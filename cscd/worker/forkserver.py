@@ -1,4 +1,4 @@
-"""The process that workers are forked from: warm, with one thread, and with nothing of any user in it.
+"""The process that workers and holders are forked from: warm, with one thread, and nothing of any user in it.
 
 A worker cannot import anything once it is its user, who may have no access to the interpreter's files; and
 its pages are shared with the fork server's as long as nobody writes to them. So everything is loaded here,
@@ -23,11 +23,12 @@ from typing import Final, NoReturn
 
 from cscd.errors import AccountError, ConfinementError, MessageError
 from cscd.worker import confinement, kernel, preload, rehearsal
-from cscd.worker.channel import Channel, encoded
+from cscd.worker.channel import Channel, encoded, receive
 from cscd.worker.confinement import Credentials, Limits
+from cscd.worker.holder import holder, shelter
 from cscd.worker.keeping import resident
 from cscd.worker.messages import Message
-from cscd.worker.spawning import Ending, Exited, Refused, Spawn, Spawned, Warm, receive, request
+from cscd.worker.spawning import Ending, Exited, Refused, Spawn, Spawned, SpawnHolder, Warm, request
 
 Run = Callable[[Channel], int]
 """What a worker does once it is its user; returns its exit code."""
@@ -38,8 +39,8 @@ _PAGE: Final = 16 << 10
 """Bytes of it that are kept until it ends; what is more is lost, and nobody waits."""
 
 
-class _Worker:
-    """One child, and the pipe that it has for standard error."""
+class _Child:
+    """A worker or a holder, and the pipe that it has for standard error."""
 
     def __init__(self, words: int) -> None:
         self._words = words
@@ -61,7 +62,7 @@ class _ForkServer:
     def __init__(self, connection: socket.socket, run: Run) -> None:
         self._connection = connection
         self._run = run
-        self._workers: dict[int, _Worker] = {}
+        self._known: dict[int, _Child] = {}
         self._woken, self._wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(self) -> None:
@@ -110,7 +111,7 @@ class _ForkServer:
                 os.close(descriptor)
         return True
 
-    def _take(self, spawn: Spawn, descriptors: list[int]) -> None:
+    def _take(self, spawn: Spawn | SpawnHolder, descriptors: list[int]) -> None:
         if not descriptors:  # there was no room for it
             self._send(Refused(token=spawn.token, errno=errno.EMFILE))
             return
@@ -124,20 +125,22 @@ class _ForkServer:
         finally:
             os.close(pidfd)
 
-    def _fork(self, spawn: Spawn, channel: int) -> tuple[int, int]:
-        """Fork a worker; return its process id and a descriptor of it. Raises OSError if there is none."""
+    def _fork(self, spawn: Spawn | SpawnHolder, channel: int) -> tuple[int, int]:
+        """Fork what is asked for; return its process id and a descriptor of it. Raises OSError."""
         words, says = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             parent = os.getpid()
             pid = os.fork()
             if not pid:
+                if isinstance(spawn, SpawnHolder):
+                    _be_holder(spawn, channel, says, parent)
                 _be_worker(spawn, channel, says, parent, self._run)
         except OSError:
             os.close(words)
             raise
         finally:
             os.close(says)
-        self._workers[pid] = _Worker(words)
+        self._known[pid] = _Child(words)
         try:
             return pid, os.pidfd_open(pid)  # it cannot be another's: nobody but us reaps it
         except OSError:
@@ -155,14 +158,14 @@ class _ForkServer:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     break
-                worker = self._workers.pop(pid, None)
-                if worker:
-                    self._send(Exited(pid=pid, status=status, words=worker.words()))
+                child = self._known.pop(pid, None)
+                if child:
+                    self._send(Exited(pid=pid, status=status, words=child.words()))
         self._end_orphans()
 
     def _end_orphans(self) -> None:
         """Kill what workers have left behind: all that belongs there ends with its worker by itself."""
-        for pid in _children() - self._workers.keys():
+        for pid in _children() - self._known.keys():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -189,6 +192,21 @@ def _be_worker(spawn: Spawn, channel: int, says: int, parent: int, run: Run) -> 
         with contextlib.suppress(BaseException):
             traceback.print_exc()
             sys.stderr.flush()
+    finally:
+        os._exit(ending)
+
+
+def _be_holder(spawn: SpawnHolder, channel: int, says: int, parent: int) -> NoReturn:
+    """Be a holder, in the child. What it says of an error has nothing of the error's text in it."""
+    ending: int = Ending.FAILED
+    try:
+        os.dup2(says, confinement.STANDARD_ERROR)
+        memory_locked = shelter.withdraw(spawn.memory, parent, channel)
+        ending = holder.run(socket.socket(fileno=channel), memory_locked=memory_locked)
+    except BaseException as error:  # noqa: BLE001 - nothing may get back into the fork server's code
+        ending = _ending(error)
+        with contextlib.suppress(BaseException):
+            os.write(confinement.STANDARD_ERROR, holder.where(error).encode())
     finally:
         os._exit(ending)
 

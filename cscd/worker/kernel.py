@@ -22,6 +22,9 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
+# linux/mman.h: what is in memory now, what comes later, and only what is really used of both
+_MCL_ALL: Final = 0x1 | 0x2 | 0x4
+
 # linux/securebits.h: what belongs to uid 0 is worth nothing (NOROOT), changing uid takes capabilities away
 # (NO_SETUID_FIXUP stays off), none is kept (KEEP_CAPS stays off), none becomes ambient; all that locked.
 _SECBITS: Final = 0x01 | 0x02 | 0x08 | 0x20 | 0x40 | 0x80
@@ -60,6 +63,7 @@ _IN_ONESHOT: Final = 0x8000_0000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 _libc.capset.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+_libc.mlockall.argtypes = (ctypes.c_int,)
 _libc.inotify_init1.argtypes = (ctypes.c_int,)
 _libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
 _libc.syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_long)
@@ -99,6 +103,15 @@ def not_dumpable() -> None:
     execve(2) may undo it.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def lock_memory() -> None:
+    """Keep all of this process's memory out of swap, now and from now on (mlockall(2)).
+
+    Raises OSError, and nothing is locked, where RLIMIT_MEMLOCK is too low.
+    """
+    if _libc.mlockall(_MCL_ALL):
+        _raise_errno()
 
 
 def no_new_privileges() -> None:

@@ -1,15 +1,15 @@
 """What the daemon and a user's worker say to each other.
 
 The worker is not trusted: what it sends is checked against these models, which bound every number, text and
-list, and `cscd.worker.channel` bounds the message as a whole. What the daemon sends holds the user's identity
-for the length of a pass that unencrypts; it is in no `repr`.
+list, and `cscd.worker.channel` bounds the message as a whole. No message holds a secret: the identities for a
+pass that unencrypts come through a pipe, of which the daemon sends the end beside `StartPass`.
 
 ::
 
     daemon                              worker
     Setup (again at every reload) ───▶
                                   ◀───  Ready
-    StartPass (of its own accord) ───▶
+    StartPass (of its own accord) ───▶    + the end of the pipe with the identities
                                   ◀───  PassProgress …, Happened …, Standing …, PassEnded
                                   ◀───  WantPass (new items, retries due, a recheck)
     StartPass (when it is their turn) ▶
@@ -92,7 +92,11 @@ class Setup(Message):
 
 
 class StartPass(Message):
-    """Do a pass now. One is under way at a time; another one is sent only after `PassEnded`."""
+    """Do a pass now. One is under way at a time; another one is sent only after `PassEnded`.
+
+    To unencrypt, the identities come through a pipe whose end is beside this (`cscd.worker.holder.lending`).
+    The process of the pass reads them, and they go with it.
+    """
 
     kind: Literal["start_pass"] = "start_pass"
     pass_id: PassId
@@ -100,8 +104,6 @@ class StartPass(Message):
     goal: Annotated[State, Field(strict=False)]
     recipients: tuple[str, ...] = ()
     """To encrypt to: the user's first, then those who recover."""
-    identities: Annotated[tuple[str, ...], Field(repr=False)] = ()
-    """To unencrypt with; the worker forgets them with the pass."""
     background: bool = True
     """Give way at once to whoever opens an item."""
     telling: Literal["no", "told", "asked"] = "no"

@@ -5,23 +5,21 @@
     daemon                              fork server
                                   ◀───  Warm (everything is loaded)
     Spawn + the worker's channel  ───▶
-                                  ◀───  Spawned + a pidfd of the worker, or Refused
+    SpawnHolder + its channel     ───▶
+                                  ◀───  Spawned + a pidfd of it, or Refused
                                   ◀───  Exited
-    the end of the stream         ───▶  ends, and with it every worker
+    the end of the stream         ───▶  ends, and with it every worker and every holder
 
 One message is one datagram of JSON over a pair of connected sockets (SOCK_SEQPACKET), with a descriptor
 beside it where one is named.
 """
 
-import socket
-import sys
 from enum import IntEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cscd.errors import MessageError
-from cscd.worker.channel import LONGEST
 from cscd.worker.confinement import MOST_GROUPS
 from cscd.worker.messages import Count, Message, Text
 
@@ -29,12 +27,8 @@ Id = Annotated[int, Field(ge=0, le=0xFFFF_FFFF)]
 """As the kernel has it, 32 bits; which of them are taken is `cscd.worker.confinement`'s to say."""
 
 
-_INT: Final = 4
-"""Bytes of a descriptor's number."""
-
-
 class Ending(IntEnum):
-    """The exit code of a worker, beside those that it chooses itself: 0 when it was asked to end."""
+    """The exit code of a worker or a holder, beside those that it chooses: 0 when it was asked to end."""
 
     FAILED = 1
     """An error that nobody expected."""
@@ -57,6 +51,16 @@ class Spawn(Message):
     """Bytes that each of its processes may have for itself."""
 
 
+class SpawnHolder(Message):
+    """Start a holder: a process that does for one user what takes secrets, and stays root's."""
+
+    kind: Literal["spawn_holder"] = "spawn_holder"
+    token: Count
+    """Comes back with the answer."""
+    memory: Count
+    """Bytes that it may have for itself."""
+
+
 class Warm(Message):
     """Everything that a worker will need is loaded."""
 
@@ -64,7 +68,7 @@ class Warm(Message):
 
 
 class Spawned(Message):
-    """The worker has been forked; it becomes the user now."""
+    """It has been forked; a worker becomes the user now."""
 
     kind: Literal["spawned"] = "spawned"
     token: Count
@@ -91,13 +95,13 @@ class Exited(Message):
     """The last of what it wrote to standard error."""
 
 
-_REQUEST: Final[TypeAdapter[Any]] = TypeAdapter(Spawn)
+_REQUEST: Final[TypeAdapter[Any]] = TypeAdapter(Annotated[Spawn | SpawnHolder, Field(discriminator="kind")])
 _REPLY: Final[TypeAdapter[Any]] = TypeAdapter(
     Annotated[Warm | Spawned | Refused | Exited, Field(discriminator="kind")]
 )
 
 
-def request(data: bytes) -> Any:  # noqa: ANN401 - a Spawn, as far as pydantic can tell a type checker
+def request(data: bytes) -> Any:  # noqa: ANN401 - one of two, as far as pydantic can tell a type checker
     """Return the daemon's message. Raises `MessageError`."""
     return _decoded(_REQUEST, data)
 
@@ -113,18 +117,3 @@ def _decoded(adapter: TypeAdapter[Any], data: bytes) -> Any:  # noqa: ANN401 - a
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise MessageError(f"between daemon and fork server: {first['msg']}") from None
-
-
-def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
-    """Return a datagram and the descriptors beside it, which execve(2) will close; empty at the stream's end.
-
-    What is too long for a message is cut off, which makes it none; a second descriptor is closed.
-    Raises BlockingIOError and OSError.
-    """
-    # Not socket.recv_fds, which drops its flags (CPython 3.11).
-    data, beside, _, _ = connection.recvmsg(LONGEST + 1, socket.CMSG_LEN(_INT), socket.MSG_CMSG_CLOEXEC)
-    return data, [
-        int.from_bytes(content[:_INT], sys.byteorder)
-        for level, kind, content in beside
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and len(content) >= _INT
-    ]

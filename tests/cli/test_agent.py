@@ -12,7 +12,7 @@ from cscd import age
 from cscd.age import Marker, X25519Identity, X25519Recipient, encrypt_stream, key_id
 from cscd.cli.agent import MOST_STANZAS, KeptByService
 from cscd.cli.exitcodes import ExitCode
-from cscd.daemon.telling import requests
+from cscd.worker.holder import messages
 from tests.cli.shell import Shell
 from tests.daemon import statuses
 from tests.daemon.serving import Served, served
@@ -139,7 +139,7 @@ def test_a_key_that_cannot_be_used_accuses_no_file(
 
 def test_only_stanzas_that_can_fit_are_shown(shell: Shell, server: Served, identity: X25519Identity) -> None:
     """No more of them than the service looks at, and the user's is among them."""
-    assert MOST_STANZAS == requests.MOST_STANZAS
+    assert MOST_STANZAS == messages.MOST_STANZAS
     others = [X25519Identity.generate().recipient.wrap(b"k" * 16) for _ in range(2 * MOST_STANZAS)]
     own = identity.recipient.wrap(b"k" * 16)
     agent = KeptByService({"XDG_RUNTIME_DIR": shell.variables["XDG_RUNTIME_DIR"]})

@@ -60,6 +60,10 @@ class Heard:
         """Keep a logoff."""
         self.all.append(f"-{uid}")
 
+    def slept(self) -> None:
+        """Take note of a suspend."""
+        self.all.append("slept")
+
 
 class Book(Accounts):
     """A user database in memory, which can be held."""

@@ -1,6 +1,8 @@
 """A worker that does what a test says, at the other end of a real channel; and a service around one user."""
 
 import asyncio
+import os
+import select
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -8,19 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from cscd.config import Settings
+from cscd.daemon.keys.keyring import Changed, PassKeys, Standing
 from cscd.daemon.logon.account import Account
 from cscd.daemon.state.cache import Cache
 from cscd.daemon.state.database import Database
 from cscd.daemon.state.records import UserRecord
 from cscd.daemon.telling.totals import Totals
-from cscd.daemon.work.keyring import PassKeys, Standing
 from cscd.daemon.work.shared import Shared
 from cscd.daemon.work.turns import Turns
 from cscd.daemon.work.worker import WorkerProcess
 from cscd.events.log import Log
 from cscd.events.record import Record
 from cscd.files.goal import State
-from cscd.worker.channel import LONGEST, encoded, from_daemon, pair
+from cscd.worker.channel import encoded, from_daemon, pair, receive
+from cscd.worker.holder import lending
+from cscd.worker.holder.reply import Refused
 from cscd.worker.messages import Message, PassEnded, Ready, StartPass
 
 ALICE = Account("alice", 1001, 1001, "/home/alice", (1001,))
@@ -41,6 +45,8 @@ def within(test: Coroutine[Any, Any, None]) -> None:
     finally:
         while _PEERS:
             _PEERS.pop().close()
+        while _DESCRIPTORS:
+            os.close(_DESCRIPTORS.pop())
     assert not caught
 
 
@@ -53,6 +59,8 @@ async def until(event: Callable[[], object]) -> None:
 
 _PEERS: "list[Peer]" = []
 """Those of the test that runs, to be closed at its end."""
+_DESCRIPTORS: list[int] = []
+"""Those that peers were given."""
 
 
 class Peer:
@@ -64,6 +72,8 @@ class Peer:
             end.setblocking(False)  # noqa: FBT003 - the standard library's
         _PEERS.append(self)
         self.pid = pid
+        self.beside: list[int] = []
+        """The descriptors that came beside what it heard last; closed at the end of the test."""
         self.words = ""
         self._status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -105,9 +115,9 @@ class Peer:
 
     async def hear(self) -> Any:  # noqa: ANN401 - a message of the daemon's; None when it has hung up
         """Wait for what the daemon says next."""
-        data = await asyncio.wait_for(
-            asyncio.get_running_loop().sock_recv(self._socket, LONGEST + 1), DEADLINE
-        )
+        await until(lambda: select.select([self._socket], [], [], 0)[0])
+        data, self.beside = receive(self._socket)
+        _DESCRIPTORS.extend(self.beside)
         return from_daemon(data) if data else None
 
     def silent(self) -> bool:
@@ -156,17 +166,43 @@ class Kept:
 class Keys:
     """Keys that are always there."""
 
+    def __init__(self) -> None:
+        self.there: set[int] = set()
+        self.slept = 0
+
     async def for_pass(self, account: Account, goal: State) -> PassKeys:  # noqa: ARG002 - of a protocol
         """Return them."""
-        return PassKeys(("age1user",), ("SECRET",) if goal is State.UNENCRYPTED else ())
+        return PassKeys(("age1user",), lending.lent(()) if goal is State.UNENCRYPTED else None)
 
     async def recipient(self, account: Account) -> str | None:  # noqa: ARG002 - of a protocol
         """Return it."""
         return "age1user"
 
-    async def unwrap(self, account: Account, stanzas: object) -> bytes | None:  # noqa: ARG002 - of a protocol
-        """Find nothing."""
-        return None
+    async def answer(self, uid: int, asked: object, connection: object) -> bytes | None:  # noqa: ARG002 - of a protocol
+        """Open nothing."""
+        raise Refused("no_match", "there is no key")
+
+    def on_change(self, changed: Changed) -> None:
+        """Be told who is told."""
+        self.changed = changed
+
+    def arrived(self, uid: int) -> None:
+        """Take note of a user."""
+        self.there.add(uid)
+
+    def left(self, uid: int) -> None:
+        """Take note that one has left."""
+        self.there.discard(uid)
+
+    def sleep(self) -> None:
+        """Take note of a suspend."""
+        self.slept += 1
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Go by nothing."""
+
+    async def stop(self) -> None:
+        """Forget nothing."""
 
     def standing(self, uid: int) -> Standing | None:  # noqa: ARG002 - of a protocol
         """Know nothing."""

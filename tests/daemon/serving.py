@@ -1,7 +1,10 @@
 """A control socket that is served by a thread, for clients that wait."""
 
 import asyncio
+import base64
+import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,8 +15,10 @@ from pathlib import Path
 from cscd.age import Stanza, X25519Identity
 from cscd.daemon.telling.allowance import Limits
 from cscd.daemon.telling.control import Control
-from cscd.daemon.telling.requests import AskDrill, Refused
+from cscd.daemon.telling.keyrequests import AskUnwrap, KeyQuestion
+from cscd.daemon.telling.requests import AskDrill
 from cscd.daemon.telling.status import Status
+from cscd.worker.holder.reply import Refused, answer
 from tests.daemon import statuses
 
 _BEAT = 0.005
@@ -54,13 +59,16 @@ class Kept:
         self.drills.append(drill)
         return self.counts
 
-    async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
-        """Try the user's identities."""
-        if uid not in self.identities:
+    async def keys(self, uid: int, asked: KeyQuestion, connection: socket.socket) -> bytes | None:  # noqa: ARG002
+        """Try the user's identities; other questions about keys get no answer."""
+        if not isinstance(asked, AskUnwrap) or uid not in self.identities:
             raise Refused("unknown_user", "no key is kept for you")
+        stanzas = [
+            Stanza(each.args, base64.b64decode(each.body)) for each in (s.shown() for s in asked.stanzas)
+        ]
         for identity in self.identities[uid]:
             if file_key := identity.unwrap(stanzas):
-                return file_key
+                return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))
         raise Refused("no_match", "none of your keys opens it")
 
 

@@ -15,14 +15,15 @@ from cscd.daemon.encrypt.calls import Answer, Caller
 from cscd.daemon.encrypt.codes import Code
 from cscd.daemon.encrypt.encryption import Encryption
 from cscd.daemon.encrypt.flags import Flag
+from cscd.daemon.keys.keyring import PassKeys
 from cscd.daemon.logon.account import Account, Accounts
 from cscd.daemon.state.disk import Disk
 from cscd.daemon.telling.status import Status
 from cscd.daemon.work.forkserver import ForkServer
-from cscd.daemon.work.keyring import PassKeys
 from cscd.daemon.work.users import Users
 from cscd.events.log import Log
 from cscd.files.goal import State
+from cscd.worker.holder import lending
 from tests.daemon.peer import Keys, World, until
 from tests.support import passes
 from tests.support.openers import holding
@@ -52,7 +53,7 @@ class RealKeys(Keys):
     async def for_pass(self, account: Account, goal: State) -> PassKeys:  # noqa: ARG002 - of a protocol
         """Return the key of the test run."""
         identity = passes.IDENTITY
-        secret = (identity.encode(),) if goal is State.UNENCRYPTED else ()
+        secret = lending.lent((identity,)) if goal is State.UNENCRYPTED else None
         return PassKeys((str(identity.recipient),), secret)
 
 

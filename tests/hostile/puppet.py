@@ -116,7 +116,7 @@ def answer_pings(channel: Channel) -> None:
 
 def hear(channel: Channel) -> Message:
     """Wait for a message, and answer a ping."""
-    message: Message = channel.receive()
+    message: Message = channel.receive().message
     if isinstance(message, Ping):
         channel.send(Pong(number=message.number))
     return message

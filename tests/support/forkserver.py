@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cscd.worker import channel, forkserver, preload
-from cscd.worker.channel import LONGEST, encoded, from_worker
+from cscd.worker.channel import LONGEST, encoded, from_worker, receive
 from cscd.worker.forkserver import Run
-from cscd.worker.spawning import Spawn, Spawned, Warm, receive, reply
+from cscd.worker.spawning import Spawn, Spawned, Warm, reply
 from tests.support import forks, residents
 from tests.support.users import ALICE, User
 

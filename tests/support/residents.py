@@ -16,7 +16,7 @@ def run(channel: Channel) -> int:
     channel.send(Ready())
     while True:
         try:
-            message = channel.receive()
+            message, _ = channel.receive()
         except EOFError:
             return 0
         if isinstance(message, Ping):

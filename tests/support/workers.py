@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import time
 import traceback
 from collections import deque
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 from cscd.files.goal import State
 from cscd.worker import channel
 from cscd.worker.channel import Channel
+from cscd.worker.holder import lending
 from cscd.worker.keeping import resident
 from cscd.worker.messages import (
     Happened,
@@ -57,8 +59,13 @@ class Worker:
     _ended: int | None = None
 
     def send(self, message: Message) -> None:
-        """Say something to it."""
-        self._connection.send(channel.encoded(message))
+        """Say something to it; a pass that unencrypts gets the identity beside it."""
+        beside = []
+        if isinstance(message, StartPass) and message.goal is State.UNENCRYPTED:
+            beside.append(lending.lent([passes.IDENTITY]))
+        socket.send_fds(self._connection, [channel.encoded(message)], beside)
+        for descriptor in beside:
+            os.close(descriptor)
 
     def send_bytes(self, data: bytes) -> None:
         """Say something that may be no message."""
@@ -156,7 +163,6 @@ class Worker:
                 scope=scope,
                 goal=to,
                 recipients=(str(identity.recipient),) if recipients is None else recipients,
-                identities=(identity.encode(),) if to is State.UNENCRYPTED else (),
                 **more,
             )
         )

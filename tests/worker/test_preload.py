@@ -11,7 +11,7 @@ import pytest
 from cscd.worker import channel
 from cscd.worker.channel import encoded
 from cscd.worker.messages import PassEnded, Ping, Pong
-from cscd.worker.spawning import Exited, Spawn, Spawned, Warm, receive, reply
+from cscd.worker.spawning import Exited, Spawn, Spawned, Warm, reply
 from tests.support import importless
 from tests.support.openers import holding
 from tests.support.passes import ENCRYPTED, UNENCRYPTED
@@ -63,12 +63,12 @@ def test_a_workers_whole_life_imports_nothing(common_path: Path) -> None:
     command = [sys.executable, "-I", importless.__file__, str(asked), str(theirs.fileno())]
     with subprocess.Popen(command, pass_fds=(theirs.fileno(),)), ours:
         theirs.close()
-        assert reply(receive(ours)[0]) == Warm()
+        assert reply(channel.receive(ours)[0]) == Warm()
         talk, workers_end = channel.pair()
         spawn = Spawn(token=1, uid=ALICE.uid, gid=ALICE.gid, groups=(), memory=256 << 20)
         socket.send_fds(ours, [encoded(spawn)], [workers_end.fileno()])
         workers_end.close()
-        data, descriptors = receive(ours)
+        data, descriptors = channel.receive(ours)
         os.close(descriptors[0])
         spawned = reply(data)
         assert isinstance(spawned, Spawned)
@@ -77,5 +77,5 @@ def test_a_workers_whole_life_imports_nothing(common_path: Path) -> None:
                 live(Worker(spawned.pid, talk), root, state)
             finally:
                 print(asked.read_text(encoding="utf-8"))  # noqa: T201 - shown when the worker did not get on
-        assert reply(receive(ours)[0]) == Exited(pid=spawned.pid, status=0)
+        assert reply(channel.receive(ours)[0]) == Exited(pid=spawned.pid, status=0)
     assert asked.read_text(encoding="utf-8") == ""

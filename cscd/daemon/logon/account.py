@@ -52,6 +52,11 @@ class Accounts:
         found = await self._ask(("uid", uid), partial(_account, uid))
         return found if isinstance(found, Account) else None
 
+    async def named(self, name: str) -> Account | None:
+        """Return the account of that name, or None as above."""
+        found = await self._ask(("name", name), partial(_account_named, name))
+        return found if isinstance(found, Account) else None
+
     async def group(self, name: str) -> int | None:
         """Return the number of a group, or None if there is none, none yet, or no answer in time."""
         found = await self._ask(("group", name), partial(_group, name))
@@ -113,6 +118,13 @@ def _account(uid: int) -> Account | None:
     if entry.pw_uid != uid:
         return None
     return Account(entry.pw_name, uid, entry.pw_gid, entry.pw_dir, tuple(sorted(set(groups))))
+
+
+def _account_named(name: str) -> Account | None:
+    try:
+        return _account(pwd.getpwnam(name).pw_uid)
+    except (KeyError, OSError, ValueError):  # ValueError: a name that is none
+        return None
 
 
 def _group(name: str) -> int | None:

@@ -214,8 +214,11 @@ class _Watch:
                     self._mark(session_id, path)
             case ("PropertiesChanged", "sa{sv}as"):
                 self._changed(message.path or "", set(message.body[1]) | set(message.body[2]))
-            case ("PrepareForSleep", "b") if not message.body[0]:
-                self._list_anew("resume")
+            case ("PrepareForSleep", "b"):
+                if message.body[0]:
+                    self._listener.slept()
+                else:
+                    self._list_anew("resume")
             case _:
                 return
 

@@ -36,6 +36,9 @@ class LogonListener(Protocol):
     def logged_off(self, uid: int) -> None:
         """Take note that the last session of the user that counted is over."""
 
+    def slept(self) -> None:
+        """Take note that the machine is about to be suspended."""
+
 
 class Logons:
     """The users who are logged on; hears of sessions as a `SessionListener`."""
@@ -98,6 +101,10 @@ class Logons:
             user = self._users[session.uid]
             del user.sessions[session_id]
             user.changed()
+
+    def slept(self) -> None:
+        """Take note that the machine is about to be suspended."""
+        self.listener.slept()
 
     def reconfigure(self, settings: SessionSettings) -> None:
         """Go by other rules, also for the sessions that are open."""

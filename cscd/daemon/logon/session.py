@@ -51,6 +51,9 @@ class SessionListener(Protocol):
     def closed(self, session_id: str) -> None:
         """Take note that a session is over; it may be unknown."""
 
+    def slept(self) -> None:
+        """Take note that the machine is about to be suspended; only logind tells."""
+
 
 class Source(Protocol):
     """A way to see logons."""

@@ -153,3 +153,8 @@ class _Told:
         """Take note of one that is over."""
         if self._sessions.takes_from(self._source):
             self._sessions.logons.closed(session_id)
+
+    def slept(self) -> None:
+        """Take note of a suspend."""
+        if self._sessions.takes_from(self._source):
+            self._sessions.logons.slept()

@@ -1,14 +1,16 @@
 """What the service answers to those who ask over its control socket."""
 
 import os
+import socket
 from collections.abc import Awaitable, Callable
 
-from cscd.age import Stanza
+from cscd.daemon.keys.keyring import Keyring
 from cscd.daemon.logon.account import Account, Accounts
-from cscd.daemon.telling.requests import AskDrill, Refused
+from cscd.daemon.telling.keyrequests import KeyQuestion
+from cscd.daemon.telling.requests import AskDrill
 from cscd.daemon.telling.status import ROOT, Status
-from cscd.daemon.work.keyring import Keyring
 from cscd.errors import KeyFileError
+from cscd.worker.holder.reply import Refused
 
 
 class ServiceAnswers:
@@ -39,7 +41,7 @@ class ServiceAnswers:
         try:
             own = await self._keyring.recipient(account)
         except KeyFileError as error:
-            raise Refused("locked", str(error)) from None
+            raise Refused("unusable", str(error)) from None
         if own is None:
             raise Refused("unknown_user", "the service keeps no key for you yet; it makes one at your logon")
         return own, *self._recovery()
@@ -55,16 +57,9 @@ class ServiceAnswers:
             )
         return await self._drilled(drill)
 
-    async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
-        """Return the file key that one of the user's kept identities finds. Raises `Refused`, HeaderError."""
-        account = await self._account(uid)
-        try:
-            found = await self._keyring.unwrap(account, stanzas)
-        except KeyFileError as error:
-            raise Refused("locked", str(error)) from None
-        if found is None:
-            raise Refused("no_match", "none of your keys that the service keeps opens this file")
-        return found
+    async def keys(self, uid: int, asked: KeyQuestion, connection: socket.socket) -> bytes | None:
+        """Return the answer to a question about keys, None if it has been given. Raises `Refused`."""
+        return await self._keyring.answer(uid, asked, connection)
 
     async def _account(self, uid: int) -> Account:
         account = await self._accounts.find(uid)

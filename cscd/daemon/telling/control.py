@@ -13,44 +13,33 @@ harm:
 """
 
 import asyncio
-import base64
 import contextlib
-import errno
 import json
-import os
 import socket
-import stat
 import struct
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from cscd.age import Stanza
 from cscd.daemon.telling.allowance import Allowance, Limits, Seat
+from cscd.daemon.telling.keyrequests import KeyQuestion
+from cscd.daemon.telling.listening import check_free, listening_at, remove
 from cscd.daemon.telling.requests import (
-    LONGEST,
     AskDrill,
     AskRecipients,
     AskStatus,
     Question,
-    Refused,
-    answer,
     question,
-    refusal,
 )
 from cscd.daemon.telling.status import Status, seen_by
-from cscd.errors import AgeError, BusyError, MessageError, TargetError
-
-MODE: Final = 0o666
-"""Of the socket: connecting takes the right to write (unix(7))."""
+from cscd.errors import MessageError
+from cscd.worker.holder.reply import LONGEST, Refused, answer, refusal
 
 _QUESTION_SECONDS: Final = 5.0
 """For the question to be there, whole."""
-_HANDLER_SECONDS: Final = 20.0
-"""For the answer to be found."""
+_HANDLER_SECONDS: Final = 45.0
+"""For the answer to be found: also one for which secrets are waited for and passphrases are tried."""
 _ANSWER_SECONDS: Final = 5.0
 """For the answer to be taken."""
-_BACKLOG: Final = 64
-"""Connections that wait in the kernel."""
 _AT_ONCE: Final = 16
 """Connections taken before everything else in the loop has its turn again."""
 _PAUSE: Final = 0.02
@@ -86,8 +75,11 @@ class Answers(Protocol):
     async def drilled(self, uid: int, drill: AskDrill) -> bool:
         """Log a drill and remember it; returns whether its key is one in force. Raises `Refused`."""
 
-    async def unwrap(self, uid: int, stanzas: tuple[Stanza, ...]) -> bytes:
-        """Return the file key that one of the user's kept identities finds. Raises `Refused`, HeaderError."""
+    async def keys(self, uid: int, asked: KeyQuestion, connection: socket.socket) -> bytes | None:
+        """Return the answer to a question about keys, None if it has been given. Raises `Refused`.
+
+        The connection may be handed over to a holder, which then speaks with the client and reads secrets.
+        """
 
 
 class Control:
@@ -117,8 +109,8 @@ class Control:
 
     async def start(self) -> None:
         """Listen. Raises BusyError if another one does, TargetError for what is no socket, and OSError."""
-        _check_free(self._path)
-        self._socket, self._place = _listening(self._path)
+        check_free(self._path)
+        self._socket, self._place = listening_at(self._path)
         self._listen()
 
     async def stop(self) -> None:
@@ -129,7 +121,7 @@ class Control:
         if self._pause:
             self._pause.cancel()
         asyncio.get_running_loop().remove_reader(listening)
-        _remove(self._path, self._place)
+        remove(self._path, self._place)
         listening.close()
         tasks = list(self._tasks.values())
         for task in tasks:
@@ -191,29 +183,29 @@ class Control:
             async with asyncio.timeout(_QUESTION_SECONDS):
                 line = await _line(connection)
             seat.idle = False
-            reply = await self._reply(line, seat.uid)
+            reply = await self._reply(line, seat.uid, connection)
+            if reply is None:
+                return
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await asyncio.get_running_loop().sock_sendall(connection, reply)
 
-    async def _reply(self, line: bytes, uid: int) -> bytes:
-        """Return the line to answer with."""
+    async def _reply(self, line: bytes, uid: int, connection: socket.socket) -> bytes | None:
+        """Return the line to answer with, None if somebody else has answered."""
         try:
             async with asyncio.timeout(_HANDLER_SECONDS):
-                return await self._answer(question(line), uid)
+                return await self._answer(question(line), uid, connection)
         except MessageError as error:
             self._limited(uid, "malformed")
             return refusal("malformed", f"this is no question: {error}")
         except Refused as refused:
             return refusal(refused.reason, str(refused))
-        except AgeError as error:
-            return refusal("malformed", str(error))
         except TimeoutError:
             return refusal("timed_out", "the service did not find an answer in time")
         except Exception as error:  # noqa: BLE001 - a bug; it costs this answer and nothing else
             self._failed(error)
             return refusal("internal", "a bug in cscd; the service's log has more")
 
-    async def _answer(self, asked: Question, uid: int) -> bytes:
+    async def _answer(self, asked: Question, uid: int, connection: socket.socket) -> bytes | None:
         if isinstance(asked, AskStatus):
             status = seen_by(await self._answers.status(uid), uid)
             return answer(status.model_dump_json())
@@ -221,9 +213,7 @@ class Control:
             return answer(json.dumps({"recipients": await self._answers.recipients(uid)}))
         if isinstance(asked, AskDrill):
             return answer(json.dumps({"remembered": await self._answers.drilled(uid, asked)}))
-        stanzas = tuple(each.stanza() for each in asked.stanzas)
-        file_key = await self._answers.unwrap(uid, stanzas)
-        return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))
+        return await self._answers.keys(uid, asked, connection)
 
 
 def _peer(connection: socket.socket) -> int:
@@ -246,49 +236,3 @@ async def _line(connection: socket.socket) -> bytes:
             raise EOFError
         data += piece
     return bytes(data[: data.index(b"\n")])
-
-
-def _check_free(path: str) -> None:
-    """Raise unless there is nothing at `path`, or a socket that nobody listens at any more."""
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise TargetError(f"{path} is there already, and is no socket; move it away")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        # EAGAIN is what a full backlog says: somebody listens, with much to do.
-        if probe.connect_ex(path) not in (errno.ECONNREFUSED, errno.ENOENT):
-            raise BusyError(f"another service answers at {path}; stop it first")
-
-
-def _listening(path: str) -> tuple[socket.socket, tuple[int, int]]:
-    """Return a socket that listens at `path`, and which one it is.
-
-    It gets its name by rename(2) when it listens already: nobody ever meets one that refuses, and a stale one
-    is replaced in the same instant.
-    """
-    temporary = f"{path}.{os.getpid()}"
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # of a process that had our number before
-        listening.bind(temporary)
-        os.chmod(temporary, MODE)  # bind(2) has applied the umask
-        listening.listen(_BACKLOG)
-        status = os.lstat(temporary)
-        os.rename(temporary, path)
-    except BaseException:
-        listening.close()
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    return listening, (status.st_dev, status.st_ino)
-
-
-def _remove(path: str, place: tuple[int, int] | None) -> None:
-    """Remove our socket's name, unless it is another one's by now."""
-    with contextlib.suppress(OSError):
-        status = os.lstat(path)
-        if (status.st_dev, status.st_ino) == place:
-            os.unlink(path)

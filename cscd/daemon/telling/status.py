@@ -280,6 +280,12 @@ class UserStatus(Part):
     """Names the key that the user's items are encrypted to; "" while there is none."""
     key: Literal["none", "locked", "unlocked"] = "none"
     """Whether the key can decrypt now: "locked" encrypts, but decrypts nothing until it is unlocked."""
+    protectors: tuple[str, ...] = ()
+    """What opens the key: machine, passphrase."""
+    stale: bool = False
+    """Whether the logon password did not open the key the last time, for it was changed elsewhere."""
+    awaited: bool = False
+    """Whether there is no key yet because the first passphrase makes it; nothing is encrypted until then."""
     partial: bool
     """Whether some item is not in the state of the cache, or is not known to be."""
     right: Count = 0

@@ -6,7 +6,6 @@ What is where, each module mostly using those before it:
 
 ============  ======================================================================================
 `places`      where the files of the service are, and a user's own among them
-`keyring`     whose keys a pass works with
 `process`     one worker process, which is not the daemon's child
 `forkserver`  where workers come from
 `link`        the channel to one of them, bounded

@@ -23,7 +23,7 @@ from cscd.events.log import Log
 from cscd.events.workers import ForkServerRestarted
 from cscd.worker import channel
 from cscd.worker.confinement import Credentials
-from cscd.worker.spawning import Exited, Refused, Spawn, Spawned, Warm, receive, reply
+from cscd.worker.spawning import Exited, Refused, Spawn, Spawned, SpawnHolder, Warm, reply
 
 SPAWNED_WITHIN: Final = 10.0
 """Seconds until a worker is forked, those included in which the fork server is started again."""
@@ -90,16 +90,14 @@ class _Life:
             raise
         return life
 
-    async def spawn(self, credentials: Credentials, memory: int) -> WorkerProcess:
-        """Have a worker forked. Raises OSError."""
+    async def spawn(self, asked: Spawn | SpawnHolder) -> WorkerProcess:
+        """Have a worker or a holder forked; the message's token is set here. Raises OSError."""
         ours, theirs = channel.pair()
         ours.setblocking(False)  # noqa: FBT003 - the standard library's
         token = next(self._tokens)
         answer: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
         self._asked[token] = answer, ours
-        message = Spawn(
-            token=token, uid=credentials.uid, gid=credentials.gid, groups=credentials.groups, memory=memory
-        )
+        message = asked.model_copy(update={"token": token})
         try:
             with theirs:
                 await self._send(channel.encoded(message), theirs.fileno())
@@ -163,7 +161,7 @@ class _Life:
 
     def _read(self) -> None:
         try:
-            data, descriptors = receive(self._connection)
+            data, descriptors = channel.receive(self._connection)
         except BlockingIOError:
             return
         except OSError:
@@ -263,9 +261,18 @@ class ForkServer:
         """
         credentials = Credentials(account.uid, account.gid, account.groups)
         credentials.check()
+        return await self._spawn(
+            Spawn(token=0, uid=account.uid, gid=account.gid, groups=account.groups, memory=memory)
+        )
+
+    async def hold(self, memory: int) -> WorkerProcess:
+        """Start a holder, with at most `memory` bytes for itself. Raises OSError if there is none."""
+        return await self._spawn(SpawnHolder(token=0, memory=memory))
+
+    async def _spawn(self, asked: Spawn | SpawnHolder) -> WorkerProcess:
         try:
             async with asyncio.timeout(SPAWNED_WITHIN):
-                return await (await self._living()).spawn(credentials, memory)
+                return await (await self._living()).spawn(asked)
         except TimeoutError:
             raise TimeoutError(errno.ETIMEDOUT, "the fork server took too long") from None
 

@@ -6,10 +6,12 @@ worker gets a little of the loop's time, and what it sends beyond that waits in 
 """
 
 import asyncio
+import os
 import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from cscd.errors import MessageError
@@ -26,6 +28,23 @@ _RATE: Final = 2_000.0
 that behaves tells its user's items within the limits of the log, and a few lines a second besides."""
 _UNSENT: Final = 64
 """Messages that wait for a worker to read: it is sent a handful in a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsent:
+    """A message on its way, and what goes beside it."""
+
+    data: bytes
+    descriptor: int | None
+
+    def send(self, connection: socket.socket) -> None:
+        """Send both. Raises OSError."""
+        socket.send_fds(connection, [self.data], [] if self.descriptor is None else [self.descriptor])
+
+    def close(self) -> None:
+        """Let go of the descriptor."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
 
 
 class LinkListener(Protocol):
@@ -57,7 +76,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._credit = _BURST
         self._counted = ticks()
-        self._unsent: deque[bytes] = deque()
+        self._unsent: deque[_Unsent] = deque()
         self._open = True
         self._loop.add_reader(connection, self._read)
 
@@ -66,14 +85,18 @@ class Link:
         """Whether anything can still come or go."""
         return self._open
 
-    def send(self, message: Message) -> None:
-        """Send a message, now or as soon as the worker reads; nothing if the link is closed."""
-        if not self._open:
+    def send(self, message: Message, descriptor: int | None = None) -> None:
+        """Send a message, now or as soon as the worker reads; nothing if the link is closed.
+
+        A descriptor goes beside it, and is closed here in any case.
+        """
+        unsent = _Unsent(encoded(message), descriptor)
+        if not self._open or len(self._unsent) >= _UNSENT:
+            unsent.close()
+            if self._open:
+                self._give_up("hung", f"{_UNSENT} messages unread")
             return
-        if len(self._unsent) >= _UNSENT:
-            self._give_up("hung", f"{_UNSENT} messages unread")
-            return
-        self._unsent.append(encoded(message))
+        self._unsent.append(unsent)
         self._write()
 
     def close(self) -> None:
@@ -83,7 +106,7 @@ class Link:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._socket.close()
-            self._unsent.clear()
+            self._forget()
 
     def _read(self) -> None:
         end = self._ticks() + _SLICE
@@ -126,15 +149,20 @@ class Link:
     def _write(self) -> None:
         while self._unsent:
             try:
-                self._socket.send(self._unsent[0])
+                self._unsent[0].send(self._socket)
             except BlockingIOError:
                 self._loop.add_writer(self._socket, self._write)
                 return
             except OSError:
-                self._unsent.clear()  # the worker has gone; reading tells
+                self._forget()  # the worker has gone; reading tells
                 break
-            self._unsent.popleft()
+            self._unsent.popleft().close()
         self._loop.remove_writer(self._socket)
+
+    def _forget(self) -> None:
+        for unsent in self._unsent:
+            unsent.close()
+        self._unsent.clear()
 
     def _give_up(self, reason: str, detail: str) -> None:
         self.close()

@@ -3,6 +3,7 @@
 import time
 
 from cscd.daemon.encrypt.operation import Operation
+from cscd.daemon.keys.keyring import KeyAwaitedError
 from cscd.daemon.logon.account import Account
 from cscd.daemon.state.records import MOST_NAME, Counts, PassRecord, UserRecord
 from cscd.daemon.work import compliance
@@ -44,8 +45,12 @@ class Passes:
     @property
     def obsolete(self) -> str:
         """Why the pass under way should not go on, "" if it should."""
-        other = self.running is not None and self.running.goal is not self._shared.cache.state
-        return "superseded" if other else ""
+        if self.running is None:
+            return ""
+        if self.running.goal is not self._shared.cache.state:
+            return "superseded"
+        standing = self._shared.keyring.standing(self._account.uid) if self.running.lent else None
+        return "key_locked" if standing and standing.state == "locked" else ""
 
     @property
     def partial(self) -> bool:
@@ -88,11 +93,15 @@ class Passes:
         try:
             roots = roots_of(shared.settings, account)
             keys = await shared.keyring.for_pass(account, goal)
+        except KeyAwaitedError:
+            return False
         except CscdError as error:
             reason = "target" if isinstance(error, AccountError) else "key"
             self._log.for_pass(new_pass_id()).emit(PassFailed(reason=reason, detail=str(error)))
             return False
-        self.running = running = Running(new_pass_id(), trigger, scope, goal, time.time())
+        self.running = running = Running(
+            new_pass_id(), trigger, scope, goal, time.time(), lent=keys.identities is not None
+        )
         worker.wanted = None
         if operation:
             operation.pass_id = running.pass_id
@@ -103,10 +112,10 @@ class Passes:
                 scope=scope,
                 goal=goal,
                 recipients=(*keys.recipients, *shared.cache.recovery),
-                identities=keys.identities,
                 background=operation is None or operation.background,
                 telling=operation.telling if operation else "no",
-            )
+            ),
+            keys.identities,
         )
         return True
 

@@ -29,6 +29,8 @@ class Running:
     goal: State
     began: float
     """Seconds since 1970."""
+    lent: bool = False
+    """Whether it has the user's identities."""
     progress: PassProgress | None = None
     stopped_for: str = ""
     """Why it was told to stop, as `pass_stopped` says it; "" if it was not."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cscd.config import Settings
+from cscd.daemon.keys.keyring import Keyring
 from cscd.daemon.logon.account import Account
 from cscd.daemon.state.cache import Cache
 from cscd.daemon.state.database import Database
 from cscd.daemon.state.records import UserRecord
 from cscd.daemon.telling.totals import Totals
-from cscd.daemon.work.keyring import Keyring
 from cscd.daemon.work.turns import Turns
 from cscd.daemon.work.worker import WorkerProcess
 from cscd.events.log import Log

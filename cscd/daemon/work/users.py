@@ -15,6 +15,7 @@ from cscd.daemon.work.stay import Stay
 from cscd.daemon.work.timers import Timers
 from cscd.daemon.work.user import User
 from cscd.events.service import InternalError
+from cscd.files.goal import State
 
 STOP_WITHIN: Final = 3.0
 """Seconds for all workers to stop after the chunk at hand and end; then they are killed, which costs no item
@@ -42,6 +43,7 @@ class Users:
         """Those known who have some item that is not in the cache-wide state, or is not known to be."""
         self._departed: dict[int, UserRecord] = {}
         """What was known last of those who have left: the database may not have heard of it yet."""
+        shared.keyring.on_change(self._key_changed)
         self.stopping = False
         """Whether the service stops, and nothing new begins."""
 
@@ -69,6 +71,7 @@ class Users:
         if self.stopping:
             return
         self._timers.cancel(_again(account.uid))
+        self._shared.keyring.arrived(account.uid)
         user = self._known(account)
         user.log_on(account)
         self._live(user)
@@ -79,6 +82,20 @@ class Users:
         user = self._users.get(uid)
         if user:
             user.log_off()
+
+    def _key_changed(self, uid: int, trigger: str) -> None:
+        """Have everything of a user looked at whose key is another matter now.
+
+        A new key is what a pass has waited for, if there was none; but for that, only who unencrypts takes
+        identities.
+        """
+        user = self._users.get(uid)
+        if user and (trigger == "key_created" or self._shared.cache.state is State.UNENCRYPTED):
+            user.recheck(trigger)
+
+    def slept(self) -> None:
+        """Take note that the machine is about to be suspended."""
+        self._shared.keyring.sleep()
 
     def _known(self, account: Account) -> User:
         user = self._users.get(account.uid)
@@ -108,6 +125,7 @@ class Users:
         if user.over or self.stopping or error:
             self._departed[uid] = user.passes.record
             del self._users[uid]
+            self._shared.keyring.left(uid)
             if error and user.stay in (Stay.HERE, Stay.GRACE) and not self.stopping:
                 self._timers.start(_again(uid), AGAIN, lambda: self.logged_on(user.account))
         else:

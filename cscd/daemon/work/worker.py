@@ -119,10 +119,10 @@ class Worker:
         """Whether it has answered all that it was asked."""
         return self._answered == self._pinged
 
-    def send(self, message: Message) -> None:
-        """Send a message."""
+    def send(self, message: Message, descriptor: int | None = None) -> None:
+        """Send a message, and beside it a descriptor, which is closed here."""
         self._stirred = True
-        self._link.send(message)
+        self._link.send(message, descriptor)
 
     def ping(self) -> None:
         """Ask whether it is alive, unless it is just quiet; one that has not answered before is given up."""

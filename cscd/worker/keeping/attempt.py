@@ -132,7 +132,7 @@ def _be_errand(work: Errand, pipe: Connection, stop: mmap, parent: int) -> NoRet
         if os.getppid() == parent:
             for ignored in _IGNORED:
                 signal.signal(ignored, signal.SIG_IGN)
-            _close_all_but(pipe.fileno())
+            _close_all_but(pipe.fileno(), work.keys)
             gc.freeze()
             errand.run(work, pipe, stop)
             code = 0
@@ -142,7 +142,10 @@ def _be_errand(work: Errand, pipe: Connection, stop: mmap, parent: int) -> NoRet
         os._exit(code)
 
 
-def _close_all_but(kept: int) -> None:
+def _close_all_but(*kept: int | None) -> None:
     """Let go of the resident's connections: that to the daemon is nobody else's."""
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    first = 3
+    for fd in sorted(fd for fd in kept if fd is not None):
+        os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))

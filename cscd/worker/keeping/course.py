@@ -27,8 +27,15 @@ _LONGEST: Final = 4096
 class Course:
     """One pass from its start to its end."""
 
-    def __init__(self, start: StartPass, setup: Setup, charges: Sequence[Charge], channel: Channel) -> None:
-        """Fork the process. Of the message, which has the keys, nothing is kept."""
+    def __init__(
+        self,
+        start: StartPass,
+        setup: Setup,
+        charges: Sequence[Charge],
+        channel: Channel,
+        keys: int | None = None,
+    ) -> None:
+        """Fork the process, which gets the end of the pipe with the identities, if there is one."""
         self.pass_id = start.pass_id
         self._everything = start.scope == "all"
         self._successes = setup.successes
@@ -41,7 +48,7 @@ class Course:
         self._whole = {path for path, places in roots.items() if places.whole}
         self._small = all(few(places) for places in roots.values())
         known = {path: self._charges[path].standing.known() for path in roots}
-        self._attempt = Attempt(Errand(setup, start, roots, known))
+        self._attempt = Attempt(Errand(setup, start, roots, known, keys))
         self._at: Charge | None = None
         self._finished: list[Finished] = []
         self._asks = start.telling == "asked"

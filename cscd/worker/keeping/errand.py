@@ -12,12 +12,13 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Final
 
-from cscd.age import key_id, parse_identity, parse_recipient
+from cscd.age import key_id, parse_recipient
 from cscd.errors import BusyError, CscdError, KeyFormatError, TargetError, WorkersDiedError
 from cscd.files.goal import Goal
 from cscd.files.outcome import Lasting, Result
 from cscd.files.tree import Tree
 from cscd.keys import StateDirectory
+from cscd.worker.holder.lending import borrow
 from cscd.worker.keeping.line import Line, RootInbox
 from cscd.worker.keeping.reports import Begun, Error, Finished, Heard
 from cscd.worker.messages import Setup, StartPass
@@ -49,6 +50,8 @@ class Errand:
     """What to look at in each root."""
     known: Mapping[str, frozenset[Place]]
     """For each root the items that were not right before: what comes of them is always told."""
+    keys: int | None = None
+    """The end of a pipe through which identities come, None if none do."""
 
 
 def few(places: Places) -> bool:
@@ -88,7 +91,7 @@ def _goal(errand: Errand) -> Goal:
         start.goal,
         recipients,
         key_id(recipients[0]) if recipients else "",
-        tuple(map(parse_identity, start.identities)),
+        () if errand.keys is None else borrow(errand.keys),
         background=start.background,
         leases_required=errand.setup.leases_required,
     )

@@ -4,6 +4,7 @@ One thread and one loop, which sleeps in poll(2) until the daemon, the watch, th
 something. What takes memory or time is done by the process that it forks for each pass: see `course`.
 """
 
+import os
 import select
 import signal
 import time
@@ -71,6 +72,8 @@ class Resident:
         self._vigil = Vigil(self._lost)
         self._arrivals = Arrivals()
         self._course: Course | None = None
+        self._keys: int | None = None
+        """The end of a pipe with the identities for the pass to come; they are not read here."""
         self._held: StartPass | None = None
         """A pass that waits a moment until the watch sees everything."""
         self._anew = False
@@ -93,7 +96,8 @@ class Resident:
         self._arrivals.register(poll)
         ready = {fd for fd, _ in poll.poll(self._timeout())}
         if self._channel.fileno() in ready:
-            self._take(self._channel.receive())
+            message, beside = self._channel.receive()
+            self._take(message, beside)
         if self._vigil.fileno() in ready:
             self._vigil.heard()
         if self._course and self._course.fileno() in ready:
@@ -121,13 +125,13 @@ class Resident:
 
     # -- what the daemon says ------------------------------------------------------------------
 
-    def _take(self, message: Setup | StartPass | StopPass | Go | Ping) -> None:
+    def _take(self, message: Setup | StartPass | StopPass | Go | Ping, beside: int | None) -> None:
         if isinstance(message, Setup):
             self._set_up(message)
         elif isinstance(message, StartPass):
             if not self._setup or self._course or self._held:
                 raise MessageError("a pass is to start before the setup, or while another one is under way")
-            self._held = message
+            self._held, self._keys = message, beside
         elif isinstance(message, StopPass):
             self._stop(message)
         elif isinstance(message, Go):
@@ -213,10 +217,14 @@ class Resident:
 
     def _begin(self, start: StartPass) -> Course:
         assert self._setup  # noqa: S101 - refused before
-        self._held = None
+        keys, self._held, self._keys = self._keys, None, None
         self._wants.begun(start.scope)
         self._teller.pass_id = start.pass_id
-        self._course = Course(start, self._setup, tuple(self._charges.values()), self._channel)
+        try:
+            self._course = Course(start, self._setup, tuple(self._charges.values()), self._channel, keys)
+        finally:
+            if keys is not None:
+                os.close(keys)
         return self._course
 
     def _finish(self) -> None:

@@ -22,6 +22,7 @@ class Heard:
     def __init__(self) -> None:
         self.now: dict[str, Session] = {}
         self.lists: list[str] = []
+        self.sleeps = 0
 
     def listed(self, sessions: Collection[Session], reason: str) -> None:
         """Take all."""
@@ -35,6 +36,10 @@ class Heard:
     def closed(self, session_id: str) -> None:
         """Drop one."""
         self.now.pop(session_id, None)
+
+    def slept(self) -> None:
+        """Count."""
+        self.sleeps += 1
 
 
 @pytest.fixture
@@ -146,7 +151,7 @@ def test_a_session_that_gets_another_class_is_told_again(bus: Bus) -> None:
 
 
 def test_everything_is_listed_after_suspend(bus: Bus) -> None:
-    """The end of sleep is a reason to list, its begin is none."""
+    """The end of sleep is a reason to list; its begin is told, and is none."""
 
     async def check() -> None:
         async with logind(bus) as fake, watching(bus) as (heard, _task):
@@ -155,6 +160,7 @@ def test_everything_is_listed_after_suspend(bus: Bus) -> None:
             await fake.signal("PrepareForSleep", "b", [False])
             await until(lambda: "7" in heard.now, "the session is found")
             assert heard.lists == ["", "resume"]
+            assert heard.sleeps == 1
 
     asyncio.run(check())
 

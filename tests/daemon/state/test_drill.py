@@ -12,8 +12,9 @@ from cscd.daemon.logon.account import Accounts
 from cscd.daemon.state.disk import Disk
 from cscd.daemon.state.drill import held
 from cscd.daemon.telling.answers import ServiceAnswers
-from cscd.daemon.telling.requests import AskDrill, Refused
+from cscd.daemon.telling.requests import AskDrill
 from cscd.events.log import Log
+from cscd.worker.holder.reply import Refused
 from tests.daemon import statuses
 from tests.daemon.state.test_cache import RECIPIENT, Machine, machine
 

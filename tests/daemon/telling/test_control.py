@@ -20,8 +20,10 @@ from cscd.cli.service import Service
 from cscd.daemon.telling import control
 from cscd.daemon.telling.allowance import Limits
 from cscd.daemon.telling.control import Control
-from cscd.daemon.telling.requests import LONGEST, MOST_RECIPIENTS, MOST_STANZAS
+from cscd.daemon.telling.requests import MOST_RECIPIENTS
 from cscd.errors import BusyError, TargetError
+from cscd.worker.holder.messages import MOST_STANZAS
+from cscd.worker.holder.reply import LONGEST
 from tests.daemon import statuses
 from tests.daemon.asking import ask, connected, said, status
 from tests.daemon.serving import Kept, Served, served

@@ -1,0 +1,1 @@
+"""The keys of users in the service's care."""

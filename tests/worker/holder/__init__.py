@@ -1,0 +1,1 @@
+"""The holder: what takes secrets."""
