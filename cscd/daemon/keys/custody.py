@@ -21,7 +21,7 @@ from cscd.daemon.keys.told import tell, tell_faults, words
 from cscd.daemon.keys.tries import Tries
 from cscd.daemon.work.timers import Timers
 from cscd.errors import KeyFileError
-from cscd.events.keys import KeyAwaited, KeyCreated, KeyLocked, KeyUnlocked
+from cscd.events.keys import KeyAwaited, KeyCreated, KeyLocked, KeyUnlocked, KeyWrappingStale
 from cscd.events.log import UserLog
 from cscd.keys import ListedKey, Protector, UserKey
 from cscd.worker.holder.messages import Done, Duty, Lend, Make, Serve, Shown
@@ -32,6 +32,8 @@ SESSION_WITHIN: Final = 60.0
 _LINGERS: Final = 1.0
 """Seconds for which a holder that the machine key has opened waits for another request."""
 _BY_LOGON: Final = ("logon_auth", "logon_password")
+_AS_ROOT: Final = True
+"""The place of root among those who are being served; PAM is root."""
 _KEPT_FOR: Final = frozenset({"unlock", "passphrase", "unprotect_machine", "rotate", "import", "logon_auth"})
 """What a holder is kept after, if it has the key at hand then."""
 
@@ -186,12 +188,19 @@ class Custody:
         holder = self._spare if self._spare and not self._spare.over else None
         if holder is None:
             holder = self._spare = await self._office.holder(self.uid)
-        self._timers.start("spare", _LINGERS, self._end_spare)
+        self._timers.start("spare", _LINGERS, self._let_spare_go)
         try:
             return await holder.do(request, descriptor)
         finally:
             if self._spare is not holder:  # locked meanwhile, or another one has come
                 holder.end()
+
+    def _let_spare_go(self) -> None:
+        """End it, but not while it is at work: making a key may wait for a logon that makes it, too."""
+        if self._spare and self._spare.busy:
+            self._timers.start("spare", _LINGERS, self._let_spare_go)
+        else:
+            self._end_spare()
 
     def _end_spare(self) -> None:
         self._timers.cancel("spare")
@@ -302,7 +311,10 @@ class Custody:
             self._office.changed(self.uid, "key_unlocked")
 
     async def of_use(self, stage: str) -> bool:
-        """Whether the logon password is of use: it opens something, or a wrapping under it is to be made."""
+        """Whether the logon password is of use: it opens something, or a wrapping under it is to be made.
+
+        While one is tried already, another one is not: it is the same, and a logon does not wait for it.
+        """
         listed = await self.look()
         current = next((key for key in listed if key.current), None)
         configured = Protector.PASSPHRASE in self._office.protectors
@@ -312,9 +324,20 @@ class Custody:
             return False
         machine = Protector.MACHINE in current.protectors
         if stage == "password":
-            return bool(self._living) or machine
+            at_hand = bool(self._living) or machine
+            if not at_hand and Protector.PASSPHRASE in current.protectors:
+                self._outdated()
+            return at_hand
+        if _AS_ROOT in self._serving:
+            return False
         at_hand = bool(self._living) or (self.present and self._by_machine)
         return not at_hand and (machine or Protector.PASSPHRASE in current.protectors)
+
+    def _outdated(self) -> None:
+        """Take note that the logon password was changed, and the wrapping could not be."""
+        if not self._stale:
+            self._stale = True
+            self._log.emit(KeyWrappingStale(key_id=self._key_id, healed=False))
 
     # -- locking -------------------------------------------------------------------------------
 

@@ -97,6 +97,11 @@ class Holder:
         return self._ready.done() and not self._ready.exception() and self._ready.result()
 
     @property
+    def busy(self) -> bool:
+        """Whether it is at work."""
+        return self._one.locked()
+
+    @property
     def over(self) -> bool:
         """Whether nothing can be asked of it any more."""
         return self._socket is None

@@ -55,6 +55,15 @@ _ANSWERS: Final[Mapping[Duty, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Which fields of what came of it the client is told."""
+_TOLD: Final[Mapping[tuple[str, bool], str]] = MappingProxyType(
+    {
+        ("auth", True): "Your password did not open the key of your cached files last time: cscd keys show",
+        ("auth", False): "",
+        ("password", True): "",
+        ("password", False): "The key of the cached files still has the old password: cscd keys passphrase",
+    }
+)
+"""What the person hears where the wrapping is stale, by the stage and whether the password is of use."""
 
 
 class Questions:
@@ -154,8 +163,12 @@ class Questions:
         if uid != _ROOT:
             raise Refused("not_allowed", "a logon is PAM's to tell, which is root")
         custody = await self._of_name(asked.name)
-        if custody is None or not await custody.of_use(asked.stage):
-            return answer(json.dumps({"taken": False}))
+        if custody is None:
+            return _handed(taken=False)
+        of_use = await custody.of_use(asked.stage)
+        message = _TOLD[asked.stage, of_use] if custody.standing.stale else ""
+        if not of_use:
+            return _handed(taken=False, message=message)
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         duty: Duty = "logon_auth" if asked.stage == "auth" else "logon_password"
         task = self._go_on(
@@ -168,7 +181,7 @@ class Questions:
             )
         )
         await asyncio.wait((task, taken), return_when=asyncio.FIRST_COMPLETED)
-        return answer(json.dumps({"taken": taken.done()}))
+        return _handed(taken=taken.done(), message=message)
 
     async def _of_name(self, name: str) -> Custody | None:
         account = await self._accounts.named(name)
@@ -185,6 +198,11 @@ class Questions:
             return False
         numbers = await self._accounts.groups(settings.groups)
         return against_account(account, numbers, settings) is None
+
+
+def _handed(*, taken: bool, message: str = "") -> bytes:
+    """Answer cscd-pam, which shows the message to whoever logs on."""
+    return answer(json.dumps({"taken": taken, **({"message": message} if message else {})}))
 
 
 async def _locked(custody: Custody) -> bytes:
