@@ -86,7 +86,7 @@ class Whole:
 
 _CODES = {
     Reason.DAMAGED: ExitCode.DAMAGED,
-    Reason.KEY_LOCKED: ExitCode.KEY,
+    Reason.KEY_LOCKED: ExitCode.LOCKED,
     Reason.NO_IDENTITY: ExitCode.KEY,
     Reason.NO_PERMISSION: ExitCode.PERMISSION,
 }

@@ -18,6 +18,7 @@ from cscd.daemon.telling.control import Control
 from cscd.daemon.telling.keyrequests import AskUnwrap, KeyQuestion
 from cscd.daemon.telling.requests import AskDrill
 from cscd.daemon.telling.status import Status
+from cscd.errors import AgeError
 from cscd.worker.holder.reply import Refused, answer
 from tests.daemon import statuses
 
@@ -66,9 +67,12 @@ class Kept:
         stanzas = [
             Stanza(each.args, base64.b64decode(each.body)) for each in (s.shown() for s in asked.stanzas)
         ]
-        for identity in self.identities[uid]:
-            if file_key := identity.unwrap(stanzas):
-                return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))
+        try:
+            found = [identity.unwrap(stanzas) for identity in self.identities[uid]]
+        except AgeError as error:
+            raise Refused("malformed", str(error)) from None
+        for file_key in filter(None, found):
+            return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))
         raise Refused("no_match", "none of your keys opens it")
 
 

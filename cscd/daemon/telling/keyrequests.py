@@ -32,10 +32,9 @@ import base64
 import binascii
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from cscd.daemon.telling.asked import Asked
-from cscd.errors import MessageError
 from cscd.worker.holder.messages import MOST_STANZAS, Argument, Body, Shown, Uid
 
 
@@ -110,12 +109,17 @@ class AskedStanza(Asked):
     body: Body
     """In Base64 (RFC 4648)."""
 
-    def shown(self) -> Shown:
-        """Return it as a holder takes it. Raises `MessageError`."""
+    @field_validator("body")
+    @classmethod
+    def _decodable(cls, body: str) -> str:
         try:
-            base64.b64decode(self.body, validate=True)
+            base64.b64decode(body, validate=True)
         except binascii.Error:
-            raise MessageError("stanzas: a body is not Base64") from None
+            raise ValueError("not Base64") from None
+        return body
+
+    def shown(self) -> Shown:
+        """Return it as a holder takes it."""
         return Shown(args=self.args, body=self.body)
 
 
