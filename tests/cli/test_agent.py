@@ -94,7 +94,7 @@ def test_a_service_in_trouble_is_no_missing_key(
     async def fail(*_: object) -> bytes:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(server.answers, "unwrap", fail)
+    monkeypatch.setattr(server.answers, "keys", fail)
     file = encrypted(shell.home / "file", identity.recipient)
     assert shell.run("cat", file).code == ExitCode.SERVICE
     assert shell.run("inspect", file).code == ExitCode.SERVICE
