@@ -5,10 +5,12 @@ leads nowhere, and never out of the tree or onto another filesystem.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
 from cscd.errors import TargetError
+from cscd.files import kernel
 from cscd.files.outcome import LeftAlone, Reason
 
 _STEP: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -45,16 +47,20 @@ class Tree:
     def directory(self, path: str) -> int:
         """Open a directory of the tree by its path relative to the root, "" for the root itself.
 
-        The caller closes the descriptor.
+        The caller closes the descriptor. Nobody is waited for who serves another filesystem.
 
         Raises OSError, with ENOTDIR where a component is a symbolic link or not a directory, and
         `LeftAlone` where it is on another filesystem.
         """
-        fd = _walk_from(self.fd, path)
+        fd = _walk_from(self.fd, path, self._refuse_other)
         if os.fstat(fd).st_dev != self.device:
             os.close(fd)
             raise LeftAlone(Reason.OTHER_FILESYSTEM)
         return fd
+
+    def _refuse_other(self, directory: int, name: str) -> None:
+        if kernel.device(directory, name) != self.device:
+            raise LeftAlone(Reason.OTHER_FILESYSTEM)
 
     def close(self) -> None:
         """Let go of the root."""
@@ -69,18 +75,20 @@ def _walk(top: str, path: str) -> int:
         os.close(at)
 
 
-def _walk_from(top: int, path: str) -> int:
-    """Open a directory for reading, every component O_NOFOLLOW."""
+def _walk_from(top: int, path: str, check: Callable[[int, str], None] = lambda *_: None) -> int:
+    """Open a directory for reading, every component O_NOFOLLOW; `check` is called before each is opened."""
     names = [name for name in path.split("/") if name]
     if not names:
         return os.open(".", _READ, dir_fd=top)
     at = top
     try:
         for name in names[:-1]:
+            check(at, name)
             step = os.open(name, _STEP, dir_fd=at)
             if at != top:
                 os.close(at)
             at = step
+        check(at, names[-1])
         return os.open(names[-1], _READ, dir_fd=at)
     finally:
         if at != top:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from cscd.files import kernel
 from cscd.files.failure import consequence
 from cscd.files.leftover import may_be_leftover
 from cscd.files.outcome import LeftAlone, Reason
@@ -141,15 +142,23 @@ class Scan:
         if not entry.is_dir(follow_symlinks=False):
             self._leave(listing, entry.name, Reason.NOT_REGULAR)
             return
+        if self._is_elsewhere(entry.name):
+            self._leave(listing, entry.name, Reason.OTHER_FILESYSTEM)
+            return
         status = self._status(entry, listing)
         if not status or not stat.S_ISDIR(status.st_mode):
             return
-        if status.st_dev != self._device:
-            self._leave(listing, entry.name, Reason.OTHER_FILESYSTEM)
-        elif status.st_ino in self._selection.spared or not self._selection.enters(self.path, entry.name):
+        if status.st_ino in self._selection.spared or not self._selection.enters(self.path, entry.name):
             self._leave(listing, entry.name, Reason.EXCLUDED)
         else:
             listing.subdirectories.append((entry.name, status.st_ino))
+
+    def _is_elsewhere(self, name: str) -> bool:
+        """Whether an entry is on another filesystem, whoever serves it: that one may never answer."""
+        try:
+            return kernel.device(self._fd, name) != self._device
+        except OSError:
+            return False
 
     def _status(self, entry: os.DirEntry[str], listing: Listing) -> os.stat_result | None:
         """Return the status of an entry; None if it is gone, or cannot be asked as a foreign mount."""

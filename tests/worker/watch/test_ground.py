@@ -11,8 +11,9 @@ from cscd.worker.passes.selection import Selection
 from cscd.worker.watch.ground import Ground
 from cscd.worker.watch.noticed import RootGone, Watching
 from tests.support import forks, mounts, users
+from tests.support.silentmount import silent
 from tests.support.users import User
-from tests.worker.watching import Listener, listen, mentioned
+from tests.worker.watching import Listener, listen, listening, mentioned
 
 
 @pytest.fixture
@@ -125,3 +126,17 @@ def test_two_roots_may_lie_within_each_other(root: Path) -> None:
         return Watching(0, 2) in listener.told and Watching(1, 1) in listener.told
 
     assert listen(root, inner, do=act)
+
+
+@pytest.mark.root
+def test_a_share_that_is_gone_holds_nothing_up(root: Path) -> None:
+    """A filesystem below the root whose server never answers is not the watch's concern."""
+    with silent(root / "share") as mount:
+
+        def act() -> bool:
+            with listening(root) as listener:
+                (root / "new").write_bytes(b"content")
+                return mentioned(listener.until_mentioned("new"), "new")
+
+        assert forks.call(act, first=mount.leave)
+        assert not mount.waited_for
