@@ -13,7 +13,7 @@ From the bytes up; each module only uses those before it:
 `keys`         recipients and identities as text, and files of them
 `marker`       `Marker`: our own stanza, which marks a file as encrypted by this cache
 `stream`       `Sealer`, `Opener`: the payload, in runs of chunks between buffers
-`filekey`      `begin`, `unlock`, `opener`: from recipients and identities to a file's payload
+`filekey`      `begin`, `unlock`, `opener`, `address`: from recipients and identities to a file's payload
 `intake`       exact reads from a pipe
 `armor`        reading ASCII armor
 `reader`       `AgeReader`: random access
@@ -26,7 +26,7 @@ the caller.
 
 from cscd.age.armor import ArmorReader
 from cscd.age.file import decrypt_stream, encrypt_stream
-from cscd.age.filekey import NONCE, Identity, Recipient, begin, opener, unlock
+from cscd.age.filekey import NONCE, Identity, Recipient, address, begin, opener, unlock
 from cscd.age.header import MAX_HEADER, Header, Stanza, looks_like_age, parse
 from cscd.age.hybrid import HybridIdentity, HybridRecipient
 from cscd.age.keys import (
@@ -37,7 +37,7 @@ from cscd.age.keys import (
     parse_recipient,
     parse_recipients,
 )
-from cscd.age.marker import Marker, find, key_id
+from cscd.age.marker import Marker, find, key_id, set_id
 from cscd.age.reader import AgeReader, read_header
 from cscd.age.scrypt import ScryptIdentity, ScryptRecipient
 from cscd.age.stream import CHUNK, TAG, Opener, Sealer, plain_size, sealed_size
@@ -65,6 +65,7 @@ __all__ = [
     "Stanza",
     "X25519Identity",
     "X25519Recipient",
+    "address",
     "begin",
     "decrypt_stream",
     "encrypt_stream",
@@ -80,5 +81,6 @@ __all__ = [
     "plain_size",
     "read_header",
     "sealed_size",
+    "set_id",
     "unlock",
 ]

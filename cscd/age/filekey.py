@@ -2,9 +2,10 @@
 
 ::
 
-    begin    recipients      -> header + nonce, Sealer
-    unlock   identities      -> file key
-    opener   file key, nonce -> Opener
+    begin    recipients           -> header + nonce, Sealer
+    unlock   identities           -> file key
+    opener   file key, nonce      -> Opener
+    address  file key, recipients -> header
 """
 
 import os
@@ -43,6 +44,18 @@ def begin(recipients: Iterable[Recipient], marker: Marker | None = None) -> tupl
     ValueError without a recipient, and for a passphrase next to anything else.
     """
     file_key = os.urandom(FILE_KEY)
+    header = address(file_key, recipients, marker)
+    nonce = os.urandom(NONCE)
+    return header + nonce, Sealer(_payload_key(file_key, nonce))
+
+
+def address(file_key: bytes, recipients: Iterable[Recipient], marker: Marker | None = None) -> bytes:
+    """Return a header that gives `file_key` to `recipients`.
+
+    The payload depends on the file key and its nonce alone, so that a file whose key `unlock` has found may
+    be given another header. Raises ValueError without a recipient, and for a passphrase next to anything
+    else.
+    """
     stanzas = [recipient.wrap(file_key) for recipient in recipients]
     if not stanzas:
         raise ValueError("a file needs at least one recipient")
@@ -51,8 +64,7 @@ def begin(recipients: Iterable[Recipient], marker: Marker | None = None) -> tupl
         stanzas.insert(0, marker.stanza())
     if len(stanzas) > 1 and any(stanza.args[0] == scrypt.STANZA for stanza in stanzas):
         raise ValueError("a passphrase cannot be combined with other recipients or a marker")
-    nonce = os.urandom(NONCE)
-    return encode(stanzas, file_key) + nonce, Sealer(_payload_key(file_key, nonce))
+    return encode(stanzas, file_key)
 
 
 def unlock(header: Header, identities: Iterable[Identity]) -> bytes:

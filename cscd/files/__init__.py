@@ -16,6 +16,8 @@ From the kernel up; each module uses only those before it:
 `swap`        the exchange of two versions, and its undoing
 `content`     plain, or encrypted by us?
 `rewrite`     writing the other version, in segments, on several threads
+`rekey`       writing the same for other recipients: a new header
+`direction`   which of these an item needs, if any
 `room`        whether there is space for a second copy
 `convert`     the protocol for one item
 `flush`       copies on their way to the medium

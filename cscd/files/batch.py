@@ -149,7 +149,9 @@ class Converter:
         if isinstance(left, Gone):
             order.result = Result(Outcome.GONE)
             return
-        order.result = Result(Outcome.LEFT, left.reason, left.errno, item.size, detail=left.detail)
+        order.result = Result(
+            Outcome.LEFT, left.reason, left.errno, item.size, detail=left.detail, key_id=item.key_id
+        )
         if left.reason in _OPEN and item.inode:
             order.file = (self.device, item.inode)
 
@@ -233,9 +235,7 @@ class Converter:
 def _made_room(orders: Sequence[Order]) -> bool:
     """Whether some of the orders found no space that others have needed for a while."""
     reasons = {order.result.reason for order in orders if order.result}
-    return Reason.NO_SPACE in reasons and any(
-        order.result and order.result.outcome in (Outcome.ENCRYPTED, Outcome.UNENCRYPTED) for order in orders
-    )
+    return Reason.NO_SPACE in reasons and any(order.result and order.result.converted for order in orders)
 
 
 def _wait_until(moment: float) -> None:

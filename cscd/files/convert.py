@@ -36,13 +36,13 @@ from typing import Final, NoReturn
 
 from cscd.errors import AgeError, NoMatchError
 from cscd.files import kernel
-from cscd.files.content import LOOK, examine
+from cscd.files.direction import direction
 from cscd.files.failure import consequence
-from cscd.files.goal import Goal, State
+from cscd.files.goal import Goal
 from cscd.files.lease import Lease, LeaseWatch
 from cscd.files.metadata import Metadata
 from cscd.files.outcome import LeftAlone, Outcome, Reason, Result, Seen
-from cscd.files.rewrite import SEGMENT, Decryption, Encryption, Rewrite, Rewriter
+from cscd.files.rewrite import SEGMENT, Rewrite, Rewriter
 from cscd.files.room import check_room
 from cscd.files.swap import Pair
 from cscd.files.temporary import create
@@ -63,7 +63,7 @@ class Item:
     __slots__ = (
         "_background",
         "_directory",
-        "_locked",
+        "_key_id_then",
         "_metadata",
         "_new_inode",
         "_new_lease",
@@ -76,6 +76,7 @@ class Item:
         "_watch",
         "committed_at",
         "inode",
+        "key_id",
         "name",
         "new",
         "old",
@@ -98,7 +99,9 @@ class Item:
         self.seen: Seen | None = None
         """The version known to be right, unless it is too young to be told from a later one."""
         self.other_key = False
-        """It is encrypted, and to another key than the one asked for."""
+        """It is right, and encrypted for other recipients than those asked for."""
+        self.key_id = self._key_id_then = ""
+        """Names the key that it is encrypted to, "" if to none; and then the same for the other version."""
         self.inode = 0
         """Inode number of the version that was there, 0 if it was never opened."""
         self.committed_at = 0.0
@@ -107,8 +110,6 @@ class Item:
         self._new_lease: Lease | None = None
         self._pair: Pair | None = None
         self._retired = False
-        self._locked = False
-        """Whether no identity is at hand that could open it."""
         self._newborn = ""
         """The name of the new version while it is written, where the filesystem has no unnamed files."""
 
@@ -121,7 +122,6 @@ class Item:
 
         Raises `LeftAlone` and `Gone`.
         """
-        self._locked = not goal.identities
         try:
             self._open(device)
             conflict = self._take_lease(goal)
@@ -175,20 +175,14 @@ class Item:
         return None
 
     def _look(self, goal: Goal) -> Callable[[], Rewrite] | None:
-        beginning = os.pread(self.old, LOOK, 0)
-        encrypted = examine(self.old, beginning)
-        if (encrypted is not None) == (goal.state is State.ENCRYPTED):
-            self.other_key = encrypted is not None and encrypted[1].key_id != goal.key_id
-            if not self.other_key:  # what needs attention is looked at again each time
-                self.seen = found_right(self._status)
-            return None
-        status, size = self._status, self.size
-        if encrypted is None:
-            self.outcome = Outcome.ENCRYPTED
-            return lambda: Encryption(goal, beginning, size, sparse=status.st_blocks * 512 < size)
-        header, marker = encrypted
-        self.outcome = Outcome.UNENCRYPTED
-        return lambda: Decryption(self.old, beginning, header, marker, goal, size)
+        way = direction(goal, self.old, self._status)
+        self.outcome, self.other_key = way.outcome, way.other_key
+        self.key_id, self._key_id_then = way.key_id, way.key_id_then
+        if way.make and self.key_id and not goal.identities:
+            raise LeftAlone(Reason.KEY_LOCKED)
+        if not way.make and not way.other_key:  # what needs attention is looked at again each time
+            self.seen = found_right(self._status)
+        return way.make
 
     def _refuse_what_cannot_be_replaced(self) -> None:
         if self._status.st_nlink != 1:
@@ -231,7 +225,7 @@ class Item:
             rewriter.run(rewrite, self.old, self.new, check=check_all, count=count)
             self._metadata.give(self.new, fresh)
         except NoMatchError:
-            raise LeftAlone(Reason.KEY_LOCKED if self._locked else Reason.NO_IDENTITY) from None
+            raise LeftAlone(Reason.NO_IDENTITY) from None
         except AgeError as error:
             raise LeftAlone(Reason.DAMAGED, detail=str(error)) from None
         except OSError as error:
@@ -313,6 +307,7 @@ class Item:
             if self._no_writer_on_old() and version(os.fstat(self.old)) == version(self._status):
                 self._the_pair.delete_old()
                 self._retired = True
+                self.key_id = self._key_id_then
                 self.seen = made_right(os.fstat(self.new), self._metadata.mtime_ns)
                 return
             if self._new_lease and self._watch.keep(self._new_lease) and self._new_lease.whole:
@@ -383,7 +378,9 @@ class Item:
 
     def result(self) -> Result:
         """Return the result of an item that came through."""
-        return Result(self.outcome, size=self.size, seen=self.seen, other_key=self.other_key)
+        return Result(
+            self.outcome, size=self.size, seen=self.seen, other_key=self.other_key, key_id=self.key_id
+        )
 
 
 def _close(fd: int) -> None:

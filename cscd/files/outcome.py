@@ -9,6 +9,8 @@ class Outcome(StrEnum):
 
     ENCRYPTED = "encrypted"
     UNENCRYPTED = "unencrypted"
+    REKEYED = "rekeyed"
+    """It was encrypted for other recipients, and has a new header for those asked for."""
     RIGHT = "right"
     """It was in the asked state before."""
     LEFT = "left"
@@ -24,6 +26,7 @@ class Lasting(Enum):
 
     FINE = "nothing to convert, the cache is whole without it"
     BRIEF = "partial, and worth trying again soon"
+    LOCKED = "partial, and worth trying again as soon as the key is unlocked"
     STAYS = "partial, until somebody does something about it"
 
 
@@ -59,6 +62,7 @@ class Reason(StrEnum):
     NO_EXCHANGE = "no_exchange", Lasting.STAYS, "the filesystem cannot swap two names at once"
     METADATA = "metadata", Lasting.STAYS, "its group, ACL or attributes cannot be kept"
     NO_PERMISSION = "no_permission", Lasting.STAYS, "permission denied"
+    KEY_LOCKED = "key_locked", Lasting.LOCKED, "the key that opens it is locked"
     NO_IDENTITY = "no_identity", Lasting.STAYS, "no identity given opens it"
     DAMAGED = "damaged", Lasting.STAYS, "encrypted content fails its check; left exactly as it is"
     IO_ERROR = "io_error", Lasting.STAYS, "reading or writing failed"
@@ -100,12 +104,14 @@ class Result(NamedTuple):
     Of a leftover: the name of the item that was given its old version back and is to be looked at again.
     """
     other_key: bool = False
-    """It is right, and encrypted to another key than the one asked for."""
+    """It is right, and encrypted for other recipients than those asked for."""
+    key_id: str = ""
+    """Names the key that it is encrypted to now; "" where it is not encrypted, or was not looked into."""
 
     @property
     def converted(self) -> bool:
-        """Whether the item was brought into the other state."""
-        return self.outcome in (Outcome.ENCRYPTED, Outcome.UNENCRYPTED)
+        """Whether the item was written anew: into the other state, or for other recipients."""
+        return self.outcome in (Outcome.ENCRYPTED, Outcome.UNENCRYPTED, Outcome.REKEYED)
 
 
 class LeftAlone(Exception):  # noqa: N818 - not an error: the way out of a conversion that must not go on

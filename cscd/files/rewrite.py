@@ -1,5 +1,7 @@
 """Writing an item's other version: encrypted from plain, plain from encrypted, or the same once more.
 
+What is encrypted and is to be so for others is the matter of `cscd.files.rekey`.
+
 Content is cut into segments of whole age chunks. Where a segment lies in both versions follows from
 its number alone, so any number of threads can work on one file, each reading, sealing or opening, and
 writing segments of its own at their offsets. Buffers belong to the caller and are used again: fresh
@@ -25,6 +27,7 @@ SEGMENT: Final = _CHUNKS * CHUNK
 _SEALED_SEGMENT: Final = _CHUNKS * (CHUNK + TAG)
 _PAGE: Final = 4096
 _ZEROS: Final = bytes(CHUNK)
+_NOTHING: Final = memoryview(b"")
 #: Files from this size on are worth a second thread. Smaller ones are many, and each process has its own.
 _THREADS_PAY: Final = 32 * SEGMENT
 
@@ -79,13 +82,13 @@ class Encryption:
         """Seal one segment; see `Rewrite.segment`."""
         start = number * SEGMENT
         wanted = min(SEGMENT, self._size - start)
-        plain = _read(source, buffers.plain[:wanted], start, self._beginning)
+        plain = read(source, buffers.plain[:wanted], start, self._beginning)
         final = start + wanted == self._size
         sealed = self._sealer.seal_into(plain, buffers.sealed, number * _CHUNKS, final=final)
         if number == 0:
-            _write_both(target, self._prefix, buffers.sealed[:sealed])
+            write_both(target, self._prefix, buffers.sealed[:sealed])
         else:
-            _write(target, buffers.sealed[:sealed], len(self._prefix) + number * _SEALED_SEGMENT)
+            write(target, buffers.sealed[:sealed], len(self._prefix) + number * _SEALED_SEGMENT)
         return wanted
 
     def finish(self, target: int) -> None:
@@ -118,14 +121,14 @@ class Decryption:
         """Open one segment; see `Rewrite.segment`."""
         start = number * _SEALED_SEGMENT
         wanted = min(_SEALED_SEGMENT, self._sealed - start)
-        sealed = _read(source, buffers.sealed[:wanted], self._start + start, self._beginning)
+        sealed = read(source, buffers.sealed[:wanted], self._start + start, self._beginning)
         final = start + wanted == self._sealed
         try:
             opened = self._opener.open_into(sealed, buffers.plain, number * _CHUNKS, final=final)
         except PayloadError as error:
             raise LeftAlone(Reason.DAMAGED, detail=str(error)) from None
-        write = _write_around_holes if self._sparse else _write
-        write(target, buffers.plain[:opened], number * SEGMENT)
+        put = _write_around_holes if self._sparse else write
+        put(target, buffers.plain[:opened], number * SEGMENT)
         return wanted
 
     def finish(self, target: int) -> None:
@@ -148,9 +151,9 @@ class Duplication:
         """Copy one segment; see `Rewrite.segment`."""
         start = number * SEGMENT
         wanted = min(SEGMENT, self.new_size - start)
-        plain = _read(source, buffers.plain[:wanted], start, self._beginning)
-        write = _write_around_holes if self._sparse else _write
-        write(target, plain, start)
+        plain = read(source, buffers.plain[:wanted], start, self._beginning)
+        put = _write_around_holes if self._sparse else write
+        put(target, plain, start)
         return wanted
 
     def finish(self, target: int) -> None:
@@ -159,7 +162,7 @@ class Duplication:
             os.ftruncate(target, self.new_size)
 
 
-def _read(fd: int, into: memoryview, offset: int, beginning: memoryview) -> memoryview:
+def read(fd: int, into: memoryview, offset: int, beginning: memoryview = _NOTHING) -> memoryview:
     """Return a range of a file: from what is known of its beginning, or read `into` a buffer.
 
     Raises `LeftAlone` with CHANGED_MEANWHILE where the file ends too early.
@@ -176,20 +179,21 @@ def _read(fd: int, into: memoryview, offset: int, beginning: memoryview) -> memo
     return into
 
 
-def _write(fd: int, data: memoryview | bytes, offset: int) -> None:
+def write(fd: int, data: memoryview | bytes, offset: int) -> None:
+    """Write all of `data` at an offset."""
     done = os.pwrite(fd, data, offset)
     while done < len(data):
         done += os.pwrite(fd, data[done:], offset + done)
 
 
-def _write_both(fd: int, prefix: bytes, data: memoryview) -> None:
+def write_both(fd: int, prefix: bytes, data: memoryview) -> None:
     """Write the beginning of a file in one call, as most files have no more than that."""
     done = os.pwritev(fd, [prefix, data], 0)
     if done < len(prefix):
-        _write(fd, prefix[done:], done)
+        write(fd, prefix[done:], done)
         done = len(prefix)
     if done < len(prefix) + len(data):
-        _write(fd, data[done - len(prefix) :], done)
+        write(fd, data[done - len(prefix) :], done)
 
 
 def _write_around_holes(fd: int, data: memoryview, offset: int) -> None:
@@ -202,7 +206,7 @@ def _write_around_holes(fd: int, data: memoryview, offset: int) -> None:
         if step > _PAGE:
             _write_around_holes(fd, piece, offset + start)
         else:
-            _write(fd, piece, offset + start)
+            write(fd, piece, offset + start)
 
 
 class Rewriter:
