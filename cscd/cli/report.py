@@ -18,11 +18,12 @@ from cscd.worker.passes.tally import Left, Tally
 
 Count = Annotated[int, Field(ge=0)]
 
-LastingName = Literal["fine", "brief", "stays"]
+LastingName = Literal["fine", "brief", "locked", "stays"]
 
 _LASTING: Final[dict[Lasting, LastingName]] = {
     Lasting.FINE: "fine",
     Lasting.BRIEF: "brief",
+    Lasting.LOCKED: "locked",
     Lasting.STAYS: "stays",
 }
 
@@ -77,6 +78,7 @@ class ReasonReport(Model):
     """The same as a phrase for people; may change."""
     lasting: LastingName
     """Whether it leaves the tree partial: "fine" does not; "brief" does, and trying again soon can help;
+    "locked" does until the key is unlocked;
     "stays" does until somebody does something about it."""
     items: Count
     """How many."""

@@ -23,6 +23,7 @@ NAMED_FINE: Final = 2
 """Items named for each reason that does not."""
 _HEADINGS: Final = (
     (Lasting.BRIEF, "Left alone, and worth another try:"),
+    (Lasting.LOCKED, "Left alone until the key is unlocked:"),
     (Lasting.STAYS, "Left alone until somebody sees to it:"),
     (Lasting.FINE, "Nothing to do for:"),
 )

@@ -39,6 +39,20 @@ class ItemUnencrypted(UserEvent):
         return f"{self.path}: unencrypted, {self.size} bytes"
 
 
+class ItemRekeyed(UserEvent):
+    """An encrypted item has a new header for the current recipients; its content was not touched."""
+
+    kind: ClassVar = Kind("item_rekeyed", Level.DEBUG, "89a07fa9d0efc1ccb5cb81ee52612535", "Nothing.")
+    path: FileName
+    """The item."""
+    size: Count
+    """Bytes of the file."""
+
+    def message(self) -> str:
+        """Say which."""
+        return f"{self.path}: rekeyed, {self.size} bytes"
+
+
 class ItemSkipped(UserEvent):
     """An item is left as it is for now, for the reason given."""
 
@@ -118,7 +132,7 @@ class ItemResolved(UserEvent):
     path: FileName
     """The item."""
     outcome: Word
-    """encrypted, unencrypted, right, gone or excluded."""
+    """encrypted, unencrypted, rekeyed, right, gone or excluded."""
     reason: Word
     """Why it had been left alone."""
     attempts: Count

@@ -29,7 +29,12 @@ from cscd.files.outcome import Lasting, Reason
 ROOT = Path(__file__).parent.parent.parent
 MANUAL = ROOT / "docs" / "command-line.md"
 
-LASTING = {Lasting.FINE: "no", Lasting.BRIEF: "yes, until it is tried again", Lasting.STAYS: "yes"}
+LASTING = {
+    Lasting.FINE: "no",
+    Lasting.BRIEF: "yes, until it is tried again",
+    Lasting.LOCKED: "yes, until the key is unlocked",
+    Lasting.STAYS: "yes",
+}
 
 
 def exit_codes() -> Iterator[str]:

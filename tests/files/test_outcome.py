@@ -221,6 +221,12 @@ def no_identity(stage: Stage) -> Reason | None:
     return stage.encrypted().make_pass(stranger)
 
 
+@scene(Reason.KEY_LOCKED)
+def key_locked(stage: Stage) -> Reason | None:
+    """Nothing is there to open it with."""
+    return stage.encrypted().make_pass(Goal(UNENCRYPTED))
+
+
 @scene(Reason.DAMAGED)
 def damaged(stage: Stage) -> Reason | None:
     """Its last byte is missing."""

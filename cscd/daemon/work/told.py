@@ -21,6 +21,7 @@ TELLABLE: Final = MappingProxyType(
         for event in (
             items.ItemEncrypted,
             items.ItemUnencrypted,
+            items.ItemRekeyed,
             items.ItemSkipped,
             items.ItemFailed,
             items.ItemRetryScheduled,

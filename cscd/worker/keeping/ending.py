@@ -34,7 +34,7 @@ def pass_ended(
         converted_bytes=_sum(tallies, "converted_bytes"),
         right=_sum(tallies, "right"),
         right_bytes=_sum(tallies, "right_bytes"),
-        pending=_lasting(left, Lasting.BRIEF),
+        pending=_lasting(left, Lasting.BRIEF, Lasting.LOCKED),
         failed=_lasting(left, Lasting.STAYS),
         untouched=_sum(tallies, "untouched"),
         other_key=_sum(tallies, "other_key"),
@@ -56,5 +56,5 @@ def _sum(tallies: Sequence[Tally], name: str) -> int:
     return sum(getattr(tally, name) for tally in tallies)
 
 
-def _lasting(left: Counter[Reason], lasting: Lasting) -> int:
-    return sum(count for reason, count in left.items() if reason.lasting is lasting)
+def _lasting(left: Counter[Reason], *kinds: Lasting) -> int:
+    return sum(count for reason, count in left.items() if reason.lasting in kinds)

@@ -60,7 +60,7 @@ def _standing(charges: tuple[Charge, ...]) -> Standing:
             RootStanding(path=charge.root.path, state=charge.root.state, reason=charge.root.reason)
             for charge in charges
         ),
-        pending=reason_counts(_counts(charges, Lasting.BRIEF)),
+        pending=reason_counts(_counts(charges, Lasting.BRIEF) + _counts(charges, Lasting.LOCKED)),
         failed=reason_counts(_counts(charges, Lasting.STAYS)),
         first=tuple(_first(chain.from_iterable(charge.standing.stuck() for charge in charges))),
     )

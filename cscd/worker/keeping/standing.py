@@ -6,9 +6,10 @@ an item is told as it happens.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
+from types import MappingProxyType
 from typing import Final
 
 from cscd.events.event import Event
@@ -16,6 +17,7 @@ from cscd.events.fields import Holder as HolderField
 from cscd.events.items import (
     ItemEncrypted,
     ItemFailed,
+    ItemRekeyed,
     ItemResolved,
     ItemRetryScheduled,
     ItemSkipped,
@@ -35,7 +37,7 @@ _OWN_CLOSE: Final = 0.1
 
 @dataclass(slots=True)
 class Failed:
-    """One item that stays as it is until somebody does something about it."""
+    """One item that stays as it is until somebody does something about it, or unlocks its key."""
 
     result: Result
     since: float
@@ -122,6 +124,9 @@ class Standing:
             item = self._failed[place] = Failed(result, since, waited.tries if waited else 0)
         item.result = result
         item.tries += 1
+        if _reason(result).lasting is Lasting.LOCKED:
+            self._tell(ItemSkipped(path=self._path(place), reason=_reason(result), attempt=item.tries))
+            return
         self._tell(
             ItemFailed(
                 path=self._path(place),
@@ -133,8 +138,7 @@ class Standing:
         )
 
     def _tell_success(self, place: Place, result: Result) -> None:
-        kind = ItemEncrypted if result.outcome is Outcome.ENCRYPTED else ItemUnencrypted
-        self._tell(kind(path=self._path(place), size=result.size))
+        self._tell(_SUCCESSES[result.outcome](path=self._path(place), size=result.size))
 
     def _resolve(self, place: Place, outcome: str) -> None:
         item: Pending | Failed | None = self.pending.get(place) or self._failed.pop(place, None)
@@ -203,7 +207,7 @@ class Standing:
     # -- for the daemon ------------------------------------------------------------------------
 
     def counts(self, lasting: Lasting) -> Counter[Reason]:
-        """Return how many items are tried again (BRIEF) or stay (STAYS), by reason."""
+        """Return how many items are tried again (BRIEF), stay (STAYS) or wait for the key, by reason."""
         counts = Counter(_reason(item.result) for _, item in self._all()) + self._more
         return Counter({reason: count for reason, count in counts.items() if reason.lasting is lasting})
 
@@ -229,6 +233,16 @@ class Standing:
 
     def _path(self, place: Place) -> str:
         return join(self._root, join(*place))
+
+
+_SUCCESSES: Final[Mapping[Outcome, type[ItemEncrypted | ItemUnencrypted | ItemRekeyed]]] = MappingProxyType(
+    {
+        Outcome.ENCRYPTED: ItemEncrypted,
+        Outcome.UNENCRYPTED: ItemUnencrypted,
+        Outcome.REKEYED: ItemRekeyed,
+    }
+)
+"""What is told of an item that was written anew."""
 
 
 def _reason(result: Result) -> Reason:

@@ -33,10 +33,16 @@ class Index:
     """The records of one tree's directories. One process at a time: the lock of the tree sees to that."""
 
     def __init__(self, state_directory: str, tree: Tree, goal: Goal, *, looking: bool = False) -> None:
-        """Open or create the database of a tree, for one state and key; `looking` only reads it."""
+        """Open or create the database of a tree, for one state and its recipients; `looking` only reads it.
+
+        An item that is encrypted for others is right for most passes, and not for one that rekeys: none
+        keeps it, so that none has to know what kind of pass the one before was.
+        """
         name = f"index-{_filesystem_id(tree.fd):x}-{tree.inode:x}.db"
         self._path = os.path.join(state_directory, name)
-        self._state = f"{goal.state} {goal.key_id}" if goal.state is State.ENCRYPTED else goal.state.value
+        self._state = (
+            f"{goal.state} {goal.key_id} {goal.set_id}" if goal.state is State.ENCRYPTED else goal.state.value
+        )
         self.lost = ""
         """Why a new one had to be made: missing, damaged or another_version; "" if it had not."""
         self._database = self._open_to_read() if looking else self._open()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cscd.errors import WorkersDiedError
 from cscd.files import kernel
-from cscd.files.goal import Goal
+from cscd.files.goal import Goal, State
 from cscd.files.outcome import Lasting, LeftAlone, Outcome, Reason, Result
 from cscd.files.tree import Tree
 from cscd.worker.passes.agenda import Agenda
@@ -250,6 +250,8 @@ class Pass:
         tally = self.tally
         tally.right += listing.right
         tally.right_bytes += listing.right_bytes
+        if self._goal.state is State.ENCRYPTED:
+            tally.count_key(self._goal.key_id, listing.right)  # of others the index keeps nothing
         for name, reason in listing.left_first:
             listing.left[reason] -= 1
             self._leave(path, name, Result(Outcome.LEFT, reason))
@@ -361,7 +363,7 @@ class Pass:
         tally = self.tally
         for (path, name), item in self._pending.items():
             tally.finished += 1
-            tally.leave(join(path, name), item.result)
+            tally.add(path, name, item.result._replace(size=0))
         tally.waiting = 0
         tally.walked = not self._cut and not self._agenda.walking
         tally.complete = tally.walked and not self._dropped

@@ -10,6 +10,8 @@ from cscd.files.outcome import Lasting, Outcome, Reason, Result
 
 #: Items named for each reason; all are counted.
 FIRST: Final = 10
+#: Keys whose items are counted apart: whoever can write a file can put any key id into its marker.
+MOST_KEYS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Tally:
     converted: int = 0
     converted_bytes: int = 0
     """Of content, as read."""
+    rekeyed: int = 0
+    """Of the items converted, those that were encrypted before, for other recipients."""
     right: int = 0
     """Items that were in the asked state before."""
     right_bytes: int = 0
@@ -48,7 +52,10 @@ class Tally:
     gone: int = 0
     """Items that were renamed or deleted before we came to them."""
     other_key: int = 0
-    """Of the items looked at and right, those encrypted to another key than the one asked for."""
+    """Of the items looked at and right, those encrypted for other recipients than those asked for."""
+    keys: Counter[str] = field(default_factory=Counter)
+    """Encrypted items by the id of the key that they are encrypted to, as the pass leaves them; those of all
+    keys beyond the first MOST_KEYS together under ""."""
     waiting: int = 0
     """Of the items found, those that wait for another try."""
     untouched: int = 0
@@ -60,8 +67,10 @@ class Tally:
 
     def add(self, directory: str, name: str, result: Result) -> None:
         """Count the final result of an item."""
+        self.count_key(result.key_id)
         if result.converted:
             self.converted += 1
+            self.rekeyed += result.outcome is Outcome.REKEYED
             self.converted_bytes += result.size
             return
         self.read_bytes += result.size
@@ -75,6 +84,12 @@ class Tally:
             self.cleaned += 1
         else:
             self.leave(join(directory, name), result)
+
+    def count_key(self, key_id: str, items: int = 1) -> None:
+        """Count items that are encrypted to a key; "" for items that are not."""
+        if key_id and items:
+            known = key_id in self.keys or len(self.keys) < MOST_KEYS
+            self.keys[key_id if known else ""] += items
 
     def leave(self, path: str, result: Result) -> None:
         """Count an item left alone, and keep it by name if it is one of the first of its reason."""
