@@ -132,7 +132,8 @@ class TreeReport(Model):
     right: Volume
     """Items that were in the asked state before. Bytes only of those that needed no look inside."""
     other_key: Count
-    """Of the items that were right, those encrypted to another key than the one asked for."""
+    """Of the items that were right, those encrypted for other recipients than those asked
+    for: another key, or other recovery keys."""
     untouched: Count
     """Items found and not done, because the pass was stopped."""
     cleaned: Count

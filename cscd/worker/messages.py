@@ -258,7 +258,7 @@ class PassEnded(Message):
     untouched: Count = 0
     """Found and not dealt with, because it was stopped."""
     other_key: Count = 0
-    """Right, and encrypted to another key than the one asked for."""
+    """Right, and encrypted for other recipients than those asked for."""
     reasons: Annotated[tuple[ReasonCount, ...], Field(max_length=64)] = ()
     """Why items were left alone, the most frequent first; also those that hold nothing to convert."""
     seconds: Seconds = 0.0

@@ -55,7 +55,7 @@ def test_the_loss_of_the_identity_is_noticed(shell: Shell, cache: Path) -> None:
     for arguments in (("recheck", "--dry-run", cache), ("recheck", cache)):
         done = shell.run(*arguments)
         assert "warning: earlier passes left an index" in done.messages
-        assert "3 of them are encrypted to another key" in done.text
+        assert "3 of them are encrypted for other recipients" in done.text
     assert shell.run("recheck", "--json", cache).json["trees"][0]["other_key"] == 3
     assert "warning" not in shell.run("recheck", cache).messages
 
@@ -64,7 +64,7 @@ def test_another_recipient_than_that_of_the_items_is_noticed(shell: Shell, cache
     """They are left as they are, and told."""
     shell.run("recheck", cache)
     done = shell.run("recheck", "-r", str(X25519Identity.generate().recipient), cache)
-    assert (done.code, "3 of them are encrypted to another key" in done.text) == (ExitCode.OK, True)
+    assert (done.code, "3 of them are encrypted for other recipients" in done.text) == (ExitCode.OK, True)
     assert "another key" not in shell.run("recheck", cache).text
 
 

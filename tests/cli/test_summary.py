@@ -148,7 +148,7 @@ def test_a_search_that_was_finished_is_not_said_to_be_cut() -> None:
 def test_items_of_another_key_are_told() -> None:
     """They count as right, and yet the key asked for does not open them."""
     text = summary(finished(Tally(right=3, other_key=2, complete=True)))
-    assert text.endswith("\n  2 of them are encrypted to another key (cscd inspect shows which)")
+    assert text.endswith("\n  2 of them are encrypted for other recipients (cscd inspect shows their key)")
 
 
 @pytest.mark.parametrize(

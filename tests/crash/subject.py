@@ -24,6 +24,9 @@ IDENTITY: Final = X25519Identity.parse(
 )
 """The example of the age specification; it protects nothing."""
 
+NEXT: Final = X25519Identity.generate()
+"""The key that an item is rekeyed to; made anew for each run of the tests."""
+
 NAME: Final = "item"
 MIB: Final = 1 << 20
 _ACL: Final = struct.pack("<I", 2) + b"".join(
@@ -71,10 +74,25 @@ def sparse(path: Path) -> None:
     os.utime(path, ns=(1_111_111_111_111_111_111, 999_999_999_999_999_999))
 
 
-def goal(state: State, *, background: bool = True) -> Goal:
-    """Return the goal of a conversion into a state."""
-    recipient = IDENTITY.recipient
-    return Goal(state, (recipient,), age.key_id(recipient), (IDENTITY,), background=background)
+def goal(state: State, *, background: bool = True, key: X25519Identity = IDENTITY) -> Goal:
+    """Return the goal of a conversion into a state; with another key, items are brought to that."""
+    recipient, identities = key.recipient, (IDENTITY, NEXT)
+    return Goal(state, (recipient,), age.key_id(recipient), identities, background=background, rekey=True)
+
+
+def key_of(path: Path) -> X25519Identity | None:
+    """Return the key that an item is encrypted to, None if it is plain, without leaving a trace."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOATIME | os.O_CLOEXEC)
+    try:
+        content = os.pread(fd, 4096, 0)
+    finally:
+        os.close(fd)
+    if not age.looks_like_age(content):
+        return None
+    marker = age.find(age.parse(content))
+    assert marker
+    (key,) = [key for key in (IDENTITY, NEXT) if age.key_id(key.recipient) == marker.key_id]
+    return key
 
 
 def convert(
@@ -136,7 +154,7 @@ def look(path: Path) -> tuple[Truth, State]:
         status = os.fstat(fd)
         if age.looks_like_age(os.pread(fd, 64, 0)):
             state = State.ENCRYPTED
-            content = b"".join(map(bytes, AgeReader(fd, status.st_size, [IDENTITY]).chunks()))
+            content = b"".join(map(bytes, AgeReader(fd, status.st_size, [IDENTITY, NEXT]).chunks()))
         else:
             state = State.UNENCRYPTED
             content = os.pread(fd, status.st_size, 0)

@@ -1,4 +1,4 @@
-"""One item, converted both ways, killed or failed at every system call of the conversion."""
+"""One item, converted both ways or rekeyed, killed or failed at every system call of the conversion."""
 
 import errno
 import os
@@ -11,11 +11,12 @@ from typing import Final
 
 import pytest
 
-from cscd.files.goal import State
+from cscd import age
+from cscd.files.goal import Goal, State
 from cscd.files.leftover import may_be_leftover
 from tests.crash import subject
 from tests.crash.injection import Ended, Point, points, traced
-from tests.crash.subject import NAME, Truth
+from tests.crash.subject import NAME, NEXT, Truth
 from tests.support import forks, requires
 
 pytestmark = pytest.mark.crash
@@ -41,12 +42,12 @@ NOT_FILES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An item to be converted into a state."""
+    """An item to be converted into a state, or for another key."""
 
     path: Path
     """A directory that holds nothing else; cases are made from it."""
     truth: Truth
-    towards: State
+    towards: Goal
 
 
 @pytest.fixture(params=["small", "sparse"])
@@ -58,21 +59,28 @@ def maker(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Path], No
     return MAKERS[request.param]
 
 
-@pytest.fixture(params=[State.ENCRYPTED, State.UNENCRYPTED], ids=["encrypting", "unencrypting"])
+GOALS: Final = {
+    "encrypting": subject.goal(State.ENCRYPTED),
+    "unencrypting": subject.goal(State.UNENCRYPTED),
+    "rekeying": subject.goal(State.ENCRYPTED, key=NEXT),
+}
+
+
+@pytest.fixture(params=GOALS)
 def case(request: pytest.FixtureRequest, maker: Callable[[Path], None], tmp_path: Path) -> Case:
-    """Make an item that is in the other state than the one asked for."""
+    """Make an item that is in the other state than the one asked for, or encrypted to the other key."""
     template = tmp_path / "template"
     template.mkdir()
     maker(template / NAME)
     truth, _ = subject.look(template / NAME)
-    if request.param is State.UNENCRYPTED:
-        convert_in_fork(template, State.ENCRYPTED)
-    return Case(template, truth, request.param)
+    if request.param != "encrypting":
+        convert_in_fork(template, GOALS["encrypting"])
+    return Case(template, truth, GOALS[request.param])
 
 
-def convert_in_fork(directory: Path, towards: State) -> None:
+def convert_in_fork(directory: Path, towards: Goal) -> None:
     """Do what the next pass does, in a fork: it keeps signals and threads of ours out of the test runner."""
-    forks.call(lambda: subject.next_pass(directory, subject.goal(towards)), first=lambda: None)
+    forks.call(lambda: subject.next_pass(directory, towards), first=lambda: None)
 
 
 def copy_of(case: Case, name: str) -> Path:
@@ -90,7 +98,7 @@ def convert_traced(case: Case, name: str, inject: str = "") -> tuple[Path, Ended
     log = case.path.parent / f"{name}.trace"
 
     def run(ready: Callable[[], None]) -> None:
-        subject.convert(directory, subject.goal(case.towards), ready)
+        subject.convert(directory, case.towards, ready)
 
     return directory, traced(run, log, inject)
 
@@ -108,15 +116,18 @@ def wrong_after(case: Case, directory: Path) -> Iterator[str]:
         yield f"after the next pass there is {names}"
 
 
-def differences(case: Case, directory: Path, state: State | None = None) -> Iterator[str]:
-    """Yield in which way the item is not what it must be."""
+def differences(case: Case, directory: Path, goal: Goal | None = None) -> Iterator[str]:
+    """Yield in which way the item is not what it must be; with a goal, it must have come there."""
     found, found_state = subject.look(directory / NAME)
     for what in Truth.__slots__:
         expected, actual = getattr(case.truth, what), getattr(found, what)
         if actual != expected:
             yield f"{what} is {actual!r:.200}, not {expected!r:.200}"
-    if state and found_state is not state:
+    if goal and found_state is not goal.state:
         yield f"still {found_state}"
+    key = subject.key_of(directory / NAME)
+    if goal and key and age.key_id(key.recipient) != goal.key_id:
+        yield "still encrypted to the other key"
 
 
 def all_points(case: Case) -> list[Point]:

@@ -11,6 +11,11 @@ IDENTITY: Final = X25519Identity.parse(
 )
 """The example of the age specification; it protects nothing."""
 
+NEXT: Final = X25519Identity.parse(
+    "AGE-SECRET-KEY-1GDP5XS6RGDP5XS6RGDP5XS6RGDP5XS6RGDP5XS6RGDP5XS6RGDPSST380Y"
+)
+"""The key that items are rekeyed to; it protects nothing either."""
+
 SLOT: Final = 64
 """Bytes of one record that is written in place; it never crosses a page."""
 
@@ -65,7 +70,7 @@ def plain(fd: int) -> tuple[bytes, bool]:
     """
     if not looks_like_age(os.pread(fd, LOOK, 0)):
         return read_all(fd), False
-    return b"".join(map(bytes, AgeReader(fd, os.fstat(fd).st_size, [IDENTITY]).chunks())), True
+    return b"".join(map(bytes, AgeReader(fd, os.fstat(fd).st_size, [IDENTITY, NEXT]).chunks())), True
 
 
 def final(path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """Applications work on a tree while passes flip it back and forth; nothing that they did is lost or doubled.
 
-Every part is a process of its own: passes as at logon, one after the other, towards encrypted and
-unencrypted by turns; applications that write in every way there is; readers that check that whatever they
+Every part is a process of its own: passes as at logon, one after the other, towards encrypted, another key
+and unencrypted by turns; applications that write in every way there is; readers that check that whatever they
 open is whole. What the operating system acknowledged to an application is what must be there in the end.
 
 That these tests can fail was tried by hand, with the protocol broken on purpose, each time in three runs of
@@ -169,6 +169,7 @@ def raced(counts: dict[str, int], seen: Counter[str]) -> None:
     """Nothing of this means anything unless it all happened at the same time."""
     conflicts = counts.get("open_elsewhere", 0) + counts.get("opened_meanwhile", 0)
     assert counts["converted"] >= 200
+    assert counts["rekeyed"] >= 50
     assert conflicts >= 100
     assert counts.get("changed_meanwhile", 0) > 0
     assert min(seen["encrypted"], seen["plain"]) >= 50

@@ -103,7 +103,7 @@ class PassRecord:
     untouched: int = 0
     """Items found and not dealt with."""
     other_key: int = 0
-    """Items that were right, encrypted to another key."""
+    """Items that were right, encrypted for other recipients."""
     error: str = ""
     """Why it could not be done, a word; "" if it could."""
     reasons: Counts = field(default_factory=dict)

@@ -238,7 +238,8 @@ class LastPass(Part):
     failed: Count = 0
     """Items that it left alone until somebody does something about it."""
     other_key: Count = 0
-    """Items that are right, and encrypted to another key than the user's current one."""
+    """Items that are right, and encrypted for other recipients than the current ones: another key of the
+    user's, or other recovery keys."""
 
     @classmethod
     def of(cls, running: RunningPass, result: messages.PassEnded, ended: float) -> Self:
