@@ -79,7 +79,8 @@ def _counts(tally: Tally, whole: Whole, seconds: float) -> Iterator[str]:
         yield f"{quantities.items(tally.right)} {were} {state} before{took}"
     if tally.other_key:
         are = "is" if tally.other_key == 1 else "are"
-        yield f"{tally.other_key:,} of them {are} encrypted for other recipients (cscd inspect shows their key)"
+        of_them = f"{tally.other_key:,} of them {are}"
+        yield f"{of_them} encrypted for other recipients (cscd inspect shows their key)"
     if tally.cleaned:
         leftovers = f"{tally.cleaned:,} leftover{'' if tally.cleaned == 1 else 's'} of a killed pass"
         yield f"{leftovers} {'would be ' if whole.looking else ''}removed"

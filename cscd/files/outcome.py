@@ -51,7 +51,6 @@ class Reason(StrEnum):
     OPENED_MEANWHILE = "opened_meanwhile", Lasting.BRIEF, "opened by another program meanwhile"
     CHANGED_MEANWHILE = "changed_meanwhile", Lasting.BRIEF, "changed while it was being converted"
     NO_SPACE = "no_space", Lasting.BRIEF, "no room on the filesystem, or over quota, for a second copy"
-    KEY_LOCKED = "key_locked", Lasting.BRIEF, "the key that opens it is locked"
     NO_RESOURCES = "no_resources", Lasting.BRIEF, "the system is short of memory or file descriptors"
     HARD_LINKED = "hard_linked", Lasting.STAYS, "has more than one name (hard links)"
     NOT_OWN = "not_own", Lasting.STAYS, "belongs to another user"
