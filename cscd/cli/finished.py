@@ -88,7 +88,6 @@ _CODES = {
     Reason.DAMAGED: ExitCode.DAMAGED,
     Reason.KEY_LOCKED: ExitCode.LOCKED,
     Reason.NO_IDENTITY: ExitCode.KEY,
-    Reason.KEY_LOCKED: ExitCode.LOCKED,
     Reason.NO_PERMISSION: ExitCode.PERMISSION,
 }
 """Reasons that have an exit code of their own."""

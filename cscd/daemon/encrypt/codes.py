@@ -43,7 +43,6 @@ OF_REASON: Final[Mapping[Reason, Code]] = MappingProxyType(
         Reason.DAMAGED: Code.DECRYPTION_FAILED,
         Reason.KEY_LOCKED: Code.NOT_AUTHENTICATED,
         Reason.NO_IDENTITY: Code.DECRYPTION_FAILED,
-        Reason.KEY_LOCKED: Code.NOT_AUTHENTICATED,
         Reason.IO_ERROR: Code.IO_DEVICE,
         Reason.NO_SPACE: Code.DISK_FULL,
         Reason.NO_RESOURCES: Code.NO_SYSTEM_RESOURCES,
