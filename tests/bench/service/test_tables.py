@@ -58,7 +58,6 @@ def test_all_that_was_promised_of_the_service_is_judged() -> None:
         "storm of 200 logons: files left plain": False,
         "status during the storm, longest": True,
         "close to encrypted, one by one": True,
-        "close to encrypted, 5,000 at once": False,
         "SIGTERM in the middle of a file": True,
     }
 
