@@ -12,6 +12,7 @@ import pytest
 
 from cscd.worker.channel import Channel, encoded
 from cscd.worker.messages import Ping, Pong, Ready
+from cscd.worker.spawning import Exited
 from tests.support import forks, ptrace, users
 from tests.support.forkserver import DEADLINE, serving
 from tests.support.users import ALICE, MALLORY
@@ -146,6 +147,7 @@ def test_a_worker_with_more_and_more_children_is_ended_with_all_of_them() -> Non
         signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
         assert select.select([worker.channel], [], [], DEADLINE)[0]
         assert worker.channel.recv(1) == b""  # nobody is left who holds the other end
+        assert server.hear() == Exited(pid=worker.pid, status=signal.SIGKILL)
         another = server.spawn(ALICE)
         assert another.hear() == Ready()
         another.channel.setblocking(False)  # noqa: FBT003 - the standard library's
