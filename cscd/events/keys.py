@@ -141,7 +141,7 @@ class KeyRotated(UserEvent):
         "key_rotated",
         Level.INFO,
         "86977f65f081b41fb1007e7ae4c92bba",
-        "Run `cscd rekey` to bring older items to the new key.",
+        "Run `cscd unencrypt` and `cscd encrypt` to bring older items to the new key.",
     )
     before: Word
     """The id of the old key."""

@@ -29,7 +29,7 @@ class RecoveryChanged(ServiceEvent):
         "recovery_changed",
         Level.INFO,
         "8ab7b784b01351326c1f2881fbe77be2",
-        "Run `cscd rekey` to bring older items to the new recipients.",
+        "Run `cscd unencrypt` and `cscd encrypt` to bring older items to the new recipients.",
     )
     recipients: Words
     """The recipients now, which are public."""
@@ -63,7 +63,8 @@ class RecoveryDrillFailed(ServiceEvent):
         "recovery_drill_failed",
         Level.ERROR,
         "b5731e19cb2edaddeed7fe1c83c96a8e",
-        "Is the key one of `encryption.recovery_recipients`? Run `cscd rekey`, then the drill again.",
+        "Is the key one of `encryption.recovery_recipients`? Run `cscd unencrypt` and"
+        " `cscd encrypt`, then the drill again.",
     )
     items: Count
     """Items in the sample."""

@@ -11,7 +11,8 @@ def define(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
         "Makes a new key, to which files are encrypted from now on. The present one is kept, for the files"
-        " that are encrypted to it, until cscd rekey has brought all of them to the new one."
+        " that are encrypted to it, until cscd unencrypt and cscd encrypt have brought"
+        " all of them to the new one."
     )
     asking.add_user_option(parser)
     asking.add_passphrase_option(parser)
@@ -27,6 +28,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
         "keys rotate",
         key_id,
         f"Files are encrypted to the new key {key_id} from now on. Those that are there stay encrypted to the"
-        " one before, which is kept, until: cscd rekey",
+        " one before, which is kept, until: cscd unencrypt, cscd encrypt",
     )
     return ExitCode.OK

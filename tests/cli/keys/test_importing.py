@@ -26,7 +26,7 @@ def test_it_becomes_the_one_that_is_encrypted_to(shell: Shell, keys: Keys) -> No
     assert done.code == ExitCode.OK
     assert keys.key_id == key_id(identity.recipient)
     assert keys.key_id in done.text
-    assert "cscd rekey" in done.text
+    assert "cscd unencrypt" in done.text
 
 
 def test_the_passphrase_wraps_it_too(shell: Shell, keys: Keys) -> None:

@@ -12,7 +12,7 @@ def test_a_new_key_is_told_with_what_brings_files_to_it(shell: Shell, keys: Keys
     done = shell.run("keys", "rotate")
     assert done.code == ExitCode.OK
     assert keys.key_id in done.text
-    assert "cscd rekey" in done.text
+    assert "cscd unencrypt" in done.text
     assert before != keys.key_id
     assert len(keys.identities) == 2
 

@@ -81,7 +81,7 @@ def test_the_keys_of_the_service_are_a_table(shell: Shell, keys: Keys) -> None:
     assert (older[1], older[-1]) == ("older", "1,203")
     assert (retired[1], retired[-1]) == ("retired", "18)")
     assert any(line.endswith(f" {keys.identities[0].recipient}") for line in lines)
-    assert "cscd rekey" in done.text
+    assert "cscd unencrypt" in done.text
 
 
 def test_a_locked_key_is_said(shell: Shell, keys: Keys) -> None:
