@@ -227,4 +227,4 @@ def _advice(kept: KeptKeys) -> Iterator[str]:
     older = sum(key.items or 0 for key in kept.keys if not key.current)
     if older:
         files = "1 file is" if older == 1 else f"{older:,} files are"
-        yield f"{files} encrypted to an older key. To bring all to the new one: cscd unencrypt, cscd encrypt"
+        yield f"{files} encrypted to an older key. For the new one: cscd unencrypt, cscd encrypt"
