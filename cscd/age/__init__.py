@@ -26,7 +26,7 @@ the caller.
 
 from cscd.age.armor import ArmorReader
 from cscd.age.file import decrypt_stream, encrypt_stream
-from cscd.age.filekey import NONCE, Identity, Recipient, address, begin, opener, unlock
+from cscd.age.filekey import NONCE, Identity, Recipient, address, begin, opener, unlock, unwrapped
 from cscd.age.header import MAX_HEADER, Header, Stanza, looks_like_age, parse
 from cscd.age.hybrid import HybridIdentity, HybridRecipient
 from cscd.age.keys import (
@@ -83,4 +83,5 @@ __all__ = [
     "sealed_size",
     "set_id",
     "unlock",
+    "unwrapped",
 ]

@@ -74,12 +74,20 @@ def unlock(header: Header, identities: Iterable[Identity]) -> bytes:
     HeaderError when a stanza is malformed or asks for too much work.
     """
     scrypt.check_alone(header.stanzas)
-    for identity in identities:
-        file_key = identity.unwrap(header.stanzas)
-        if file_key is not None:
-            header.verify(file_key)
-            return file_key
-    raise NoMatchError("none of the identities opens this file")
+    file_key = unwrapped(header.stanzas, identities)
+    if file_key is None:
+        raise NoMatchError("none of the identities opens this file")
+    header.verify(file_key)
+    return file_key
+
+
+def unwrapped(stanzas: Sequence[Stanza], identities: Iterable[Identity]) -> bytes | None:
+    """Return the file key that the first of `identities` that fits finds in `stanzas`, None if none does.
+
+    Nothing is known of the rest of the header; `unlock` is for whoever has all of it. Raises HeaderError when
+    a stanza is malformed.
+    """
+    return next(filter(None, (identity.unwrap(stanzas) for identity in identities)), None)
 
 
 def opener(file_key: bytes, nonce: bytes) -> Opener:

@@ -1,8 +1,6 @@
 """A control socket that is served by a thread, for clients that wait."""
 
 import asyncio
-import base64
-import json
 import os
 import socket
 import threading
@@ -12,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cscd.age import Stanza, X25519Identity
+from cscd.age import X25519Identity, unwrapped
 from cscd.daemon.telling.allowance import Limits
 from cscd.daemon.telling.control import Control
 from cscd.daemon.telling.keyrequests import AskUnwrap, KeyQuestion
 from cscd.daemon.telling.requests import AskDrill
 from cscd.daemon.telling.status import Status
 from cscd.errors import AgeError
-from cscd.worker.holder.reply import Refused, answer
+from cscd.worker.holder.reply import Refused, file_key_answer
 from tests.daemon import statuses
 
 _BEAT = 0.005
@@ -64,16 +62,14 @@ class Kept:
         """Try the user's identities; other questions about keys get no answer."""
         if not isinstance(asked, AskUnwrap) or uid not in self.identities:
             raise Refused("unknown_user", "no key is kept for you")
-        stanzas = [
-            Stanza(each.args, base64.b64decode(each.body)) for each in (s.shown() for s in asked.stanzas)
-        ]
+        stanzas = [each.shown().stanza() for each in asked.stanzas]
         try:
-            found = [identity.unwrap(stanzas) for identity in self.identities[uid]]
+            file_key = unwrapped(stanzas, self.identities[uid])
         except AgeError as error:
             raise Refused("malformed", str(error)) from None
-        for file_key in filter(None, found):
-            return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))
-        raise Refused("no_match", "none of your keys opens it")
+        if file_key is None:
+            raise Refused("no_match", "none of your keys opens it")
+        return file_key_answer(file_key)
 
 
 @dataclass

@@ -7,11 +7,12 @@ What is where, each module mostly using those before it:
 
 ============  ======================================================================================
 `keyring`     whose keys a pass works with: what the rest of the daemon knows of keys
+`told`        what comes of a request, in the log
+`listing`     a user's keys, as an answer
 `own`         the keys of the one user who runs cscd alone
 `tries`       wrong passphrases, counted
 `holder`      one holder process, from its start to its end
 `office`      what the custodies of all users have in common
-`told`        what comes of a request, in the log
 `custody`     one user's keys: who may have them opened, and for how long
 `service`     the keys of all users
 `questions`   what is asked over the control socket, and answered

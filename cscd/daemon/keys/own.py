@@ -3,24 +3,23 @@
 It is the user's own process that reads the user's own file; nothing is kept from it.
 """
 
-import base64
-import json
 import socket
-from typing import Any
+from collections.abc import Sequence
 
-from cscd.age import Stanza, key_id
+from cscd.age import Stanza, key_id, unwrapped
 from cscd.config.settings import Settings
 from cscd.daemon.keys.keyring import Changed, PassKeys, Standing
+from cscd.daemon.keys.listing import described, listing
 from cscd.daemon.logon.account import Account
 from cscd.daemon.state.disk import Disk
-from cscd.daemon.telling.keyrequests import AskedStanza, AskKeys, AskUnwrap, KeyQuestion
+from cscd.daemon.telling.keyrequests import AskKeys, AskUnwrap, KeyQuestion
 from cscd.errors import HeaderError
 from cscd.events.keys import KeyCreated
 from cscd.events.log import Log
 from cscd.files.goal import State
 from cscd.keys import StateDirectory, keep, kept
 from cscd.worker.holder import lending
-from cscd.worker.holder.reply import Refused, answer
+from cscd.worker.holder.reply import Refused, file_key_answer
 
 
 class OwnKeys:
@@ -56,44 +55,29 @@ class OwnKeys:
     async def answer(self, uid: int, asked: KeyQuestion, connection: socket.socket) -> bytes | None:  # noqa: ARG002
         """Open files, and list the key; it is a file of the user's, for whom there is nothing else to do."""
         if isinstance(asked, AskUnwrap):
-            stanzas = tuple(_stanza(each) for each in asked.stanzas)
-            return await self._unwrap(stanzas)
+            return await self._unwrap([each.shown().stanza() for each in asked.stanzas])
         if isinstance(asked, AskKeys):
             return await self._listed(uid)
         raise Refused(
             "not_allowed", "you run cscd yourself: your key is a file of yours, which nobody locks or wraps"
         )
 
-    async def _unwrap(self, stanzas: tuple[Stanza, ...]) -> bytes:
+    async def _unwrap(self, stanzas: Sequence[Stanza]) -> bytes:
         found = await self._thread.do(lambda: kept(self._directory))
         try:
-            keys = (identity.unwrap(stanzas) for identity in (found.identities if found else ()))
-            file_key = next(filter(None, keys), None)
+            file_key = unwrapped(stanzas, found.identities if found else ())
         except HeaderError as error:
             raise Refused("malformed", str(error)) from None
         if file_key is None:
             raise Refused("no_match", "your key does not open this file")
-        return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))
+        return file_key_answer(file_key)
 
     async def _listed(self, uid: int) -> bytes:
         found = await self._thread.do(lambda: kept(self._directory))
         recipients = [identity.recipient for identity in (found.identities if found else ())]
-        keys: list[dict[str, Any]] = [
-            {
-                "key_id": key_id(recipient),
-                "recipient": str(recipient),
-                "current": not number,
-                "retired": False,
-                "protectors": [],
-                "work_factor": None,
-                "items": None,
-            }
-            for number, recipient in enumerate(recipients)
-        ]
-        state = "unlocked" if keys else "none"
-        return answer(
-            json.dumps({"uid": uid, "state": state, "stale": False, "awaited": False, "keys": keys})
-        )
+        current = key_id(recipients[0]) if recipients else ""
+        keys = [described(recipient, current=not number) for number, recipient in enumerate(recipients)]
+        return listing(uid, Standing(current, "unlocked" if keys else "none"), keys)
 
     def on_change(self, changed: Changed) -> None:
         """See `Keyring`; nothing changes."""
@@ -112,8 +96,3 @@ class OwnKeys:
 
     async def stop(self) -> None:
         """See `Keyring`."""
-
-
-def _stanza(asked: AskedStanza) -> Stanza:
-    shown = asked.shown()
-    return Stanza(shown.args, base64.b64decode(shown.body))

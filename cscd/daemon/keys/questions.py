@@ -10,6 +10,7 @@ from typing import Any, Final
 from cscd.config.settings import SessionSettings
 from cscd.daemon.keys.custody import Custody
 from cscd.daemon.keys.holder import HolderLostError
+from cscd.daemon.keys.listing import described, listing
 from cscd.daemon.keys.office import Office
 from cscd.daemon.keys.told import words
 from cscd.daemon.logon.account import Account, Accounts
@@ -122,18 +123,7 @@ class Questions:
 
     async def _listed(self, custody: Custody) -> bytes:
         listed = await custody.look()
-        standing = custody.standing
-        return answer(
-            json.dumps(
-                {
-                    "uid": custody.uid,
-                    "state": standing.state,
-                    "stale": standing.stale,
-                    "awaited": standing.awaited,
-                    "keys": [_described(key) for key in listed],
-                }
-            )
-        )
+        return listing(custody.uid, custody.standing, [_described(key) for key in listed])
 
     async def _served(
         self, uid: int, custody: Custody, asked: KeyQuestion, connection: socket.socket
@@ -238,15 +228,13 @@ def _answered(duty: Duty, done: Done) -> bytes | None:
 
 
 def _described(key: ListedKey) -> dict[str, Any]:
-    return {
-        "key_id": key.key.key_id,
-        "recipient": str(key.key.recipient),
-        "current": key.current,
-        "retired": key.retired,
-        "protectors": words(key.protectors),
-        "work_factor": key.work_factor,
-        "items": None,
-    }
+    return described(
+        key.key.recipient,
+        current=key.current,
+        retired=key.retired,
+        protectors=key.protectors,
+        work_factor=key.work_factor,
+    )
 
 
 def _set(taken: "asyncio.Future[None]") -> None:

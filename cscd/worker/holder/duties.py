@@ -7,20 +7,19 @@ passphrase it is wanted, though the machine key may open the key, too.
 They raise Refused, and the errors of `cscd.keys`, which `holder` makes one of.
 """
 
-import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from cscd.age import Stanza
+from cscd.age import unwrapped
 from cscd.errors import KeyFileError, PassphraseError
 from cscd.keys import ListedKey, Passphrase, Protector, Wrapper, export_text
 from cscd.worker.holder.client import Client
 from cscd.worker.holder.keeper import Keeper
 from cscd.worker.holder.messages import Duty, Serve
-from cscd.worker.holder.reply import Refused, answer
+from cscd.worker.holder.reply import Refused, answer, file_key_answer
 
 _NAMES: Final[Mapping[Duty, str]] = MappingProxyType(
     {"unprotect_machine": "machine", "unprotect_passphrase": "passphrase"}
@@ -48,6 +47,10 @@ class Errand:
         self.done["tried"] = "passphrase" in names
         return secrets
 
+    def passphrase(self) -> Passphrase:
+        """Return the passphrase, which the client is asked for. Raises Refused."""
+        return Passphrase(self.want("passphrase")["passphrase"])
+
     def opened_by(self, protector: Protector) -> None:
         """Take note of what opened the key."""
         self.done["opened_by"] = protector.value
@@ -62,7 +65,7 @@ def unlock(errand: Errand) -> None:
         return
     if Protector.PASSPHRASE not in current.protectors:
         raise Refused("unusable", _why(keeper, "the machine key does not open the key"))
-    open_by_passphrase(errand, Passphrase(errand.want("passphrase")["passphrase"]))
+    open_by_passphrase(errand, errand.passphrase())
 
 
 def open_by_passphrase(errand: Errand, passphrase: Passphrase) -> None:
@@ -131,7 +134,7 @@ def protect_by_machine(errand: Errand) -> None:
     if keeper.by_machine() and not keeper.missing(keeper.identities):
         return  # all have it that can
     if Protector.PASSPHRASE in current.protectors:
-        open_by_passphrase(errand, Passphrase(errand.want("passphrase")["passphrase"]))
+        open_by_passphrase(errand, errand.passphrase())
     elif not keeper.opened:
         raise Refused("unusable", _why(keeper, "nothing that is there opens the key"))
     wrap_under(errand, machine)
@@ -156,7 +159,7 @@ def _proofs(errand: Errand, current: ListedKey) -> list[Wrapper]:
     keeper = errand.keeper
     openers: list[Wrapper] = []
     if Protector.PASSPHRASE in current.protectors:
-        passphrase = Passphrase(errand.want("passphrase")["passphrase"])
+        passphrase = errand.passphrase()
         open_by_passphrase(errand, passphrase)
         openers.append(passphrase)
     if machine := keeper.machine_of(current):
@@ -187,7 +190,7 @@ def rotate(errand: Errand) -> None:
     passphrase = None
     if Protector.PASSPHRASE in current.protectors:
         alone = errand.serve.for_another and keeper.by_machine()
-        passphrase = None if alone else Passphrase(errand.want("passphrase")["passphrase"])
+        passphrase = None if alone else errand.passphrase()
     else:
         errand.turn()
     keeper.secrets.rotate(*_wrappers(errand, current, passphrase))
@@ -226,7 +229,7 @@ def export(errand: Errand) -> None:
     keeper = errand.keeper
     current = keeper.required()
     if Protector.PASSPHRASE in current.protectors:
-        open_by_passphrase(errand, Passphrase(errand.want("passphrase")["passphrase"]))
+        open_by_passphrase(errand, errand.passphrase())
     elif not keeper.by_machine():
         raise Refused("unusable", _why(keeper, "the machine key does not open the key"))
     text = export_text(keeper.identities).decode("ascii")
@@ -244,11 +247,10 @@ def unwrap(errand: Errand) -> None:
             "unusable" if by_machine else "locked",
             _why(keeper, "your key is locked; unlock it with `cscd keys unlock`"),
         )
-    stanzas = [Stanza(each.args, base64.b64decode(each.body)) for each in errand.serve.stanzas]
-    found = next(filter(None, (identity.unwrap(stanzas) for identity in keeper.identities)), None)
+    found = unwrapped([each.stanza() for each in errand.serve.stanzas], keeper.identities)
     if found is None:
         raise Refused("no_match", "none of your keys that the service keeps opens this file")
-    errand.client.say(answer(json.dumps({"file_key": base64.b64encode(found).decode("ascii")})))
+    errand.client.say(file_key_answer(found))
     errand.done["answered"] = True
 
 

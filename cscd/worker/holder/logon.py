@@ -13,7 +13,7 @@ from cscd.worker.holder.reply import Refused
 def auth(errand: Errand) -> None:
     """Open the key by the logon password; heal a wrapping that is old, if the machine key opens the key."""
     keeper = errand.keeper
-    passphrase = Passphrase(errand.want("passphrase")["passphrase"])
+    passphrase = errand.passphrase()
     current = keeper.current()
     if current is None:
         make_under(errand, passphrase)

@@ -20,10 +20,12 @@ back to the daemon in `Done`, which tells the client once it knows of the change
 is a secret is written by the holder.
 """
 
+import base64
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
+from cscd.age import Stanza
 from cscd.keys import Protector
 from cscd.worker.channel import decoded
 from cscd.worker.holder.reply import Refusal
@@ -109,6 +111,10 @@ class Shown(Message):
     """The first is its type."""
     body: Body
     """In Base64 (RFC 4648)."""
+
+    def stanza(self) -> Stanza:
+        """Return it as the age layer has it."""
+        return Stanza(self.args, base64.b64decode(self.body))
 
 
 class Serve(Message):

@@ -1,5 +1,6 @@
 """The lines that answer over the control socket: by the daemon, or by a holder that it has handed over to."""
 
+import base64
 import json
 from typing import Final, Literal
 
@@ -45,6 +46,11 @@ class Refused(Exception):  # noqa: N818 - not an error of ours: the answer is no
 def answer(content: str) -> bytes:
     """Return the line of an answer, of which `content` is the JSON."""
     return f'{{"answer":{content}}}\n'.encode()
+
+
+def file_key_answer(file_key: bytes) -> bytes:
+    """Return the line that answers with a file key."""
+    return answer(json.dumps({"file_key": base64.b64encode(file_key).decode("ascii")}))
 
 
 def refusal(reason: Refusal, message: str) -> bytes:
