@@ -4,8 +4,8 @@ A worker has for itself each page that it, or the fork server after the fork, ha
 almost everything writes: whoever calls a function counts a reference to it, the interpreter adapts a
 function's code when it runs for the first times, and a method that is looked up takes the place of another in
 a cache, which counts one reference down and another up, each in a page of its own. What was done often enough
-before the fork is adapted and cached, and leaves those pages shared. A session of two processes that are idle
-takes 6.4 MiB instead of 7.9 (`python -m bench service --scene cost`).
+before the fork is adapted and cached, and leaves those pages shared: an idle session took 6.4 MiB instead of
+7.9 when it was two processes (`python -m bench service --scene cost`).
 
 What is made anew, in the worker, goes into gaps between objects that are shared, each in a page that
 becomes the worker's own. So the gaps are filled: then it goes into pages that hold nothing else.

@@ -212,9 +212,8 @@ class Custody:
 
     async def unwrap(self, connection: socket.socket, stanzas: tuple[Shown, ...]) -> Done:
         """Have a holder open a file for the client. Raises Refused."""
-        if self._locked and not self._living:
-            raise Refused("locked", "your key is locked; unlock it with `cscd keys unlock`")
-        if not self._living and self._key_id and Protector.MACHINE not in self._protectors:
+        passphrase_alone = self._key_id and Protector.MACHINE not in self._protectors
+        if not self._living and (self._locked or passphrase_alone):
             raise Refused("locked", "your key is locked; unlock it with `cscd keys unlock`")
         request = Serve(number=0, duty="unwrap", stanzas=stanzas)
         if self._living:
