@@ -1,12 +1,10 @@
 """The sandbox of the unit, and the drop-ins that the manual gives for what it hides."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.support.installation import ROOT
 from tests.support.service import Person, Service
 from tests.support.waiting import wait_until
 
@@ -93,35 +91,3 @@ def test_a_home_that_is_mounted_later_is_waited_for(service: Service, bob: Perso
         since.wait_for("root_found", user=bob.name, deadline=30.0)
         since.wait_for("item_encrypted", user=bob.name, deadline=30.0)
         assert bob.encrypted("/late/home/.cache/cscd/file")
-
-
-def test_the_machine_key_can_be_a_credential(service: Service, alice: Person) -> None:
-    """Made by the commands of the manual; what was encrypted before can be read, without the file."""
-    manual = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
-    made = re.search(r"^    (systemd-creds encrypt .*)$", manual, re.MULTILINE)
-    setting = re.search(r"^    (LoadCredentialEncrypted=.*)$", manual, re.MULTILINE)
-    assert made
-    assert setting
-    path, since = alice.save("before", "by the key in the file\n"), service.now()
-    with alice.logged_on():
-        since.wait_for("item_encrypted", user=alice.name, path=path)
-    service.machine.run("systemd-creds", "setup")
-    service.machine.run(*made[1].split())
-    with using(service, setting[1]), without_key_file(service):
-        service.machine.run("systemctl", "restart", "cscd")
-        sealed, since = alice.save("after", "by the credential\n"), service.now()
-        with alice.logged_on():
-            since.wait_for("item_encrypted", user=alice.name, path=sealed)
-            assert alice.read(path) == "by the key in the file\n"
-            assert alice.read(sealed) == "by the credential\n"
-
-
-@contextmanager
-def without_key_file(service: Service) -> Iterator[None]:
-    """Have no key of the machine in the file until the block ends."""
-    service.machine.run("mv", "/var/lib/cscd/machine.key", "/root/machine.key")
-    try:
-        yield
-        assert not service.machine.path("/var/lib/cscd/machine.key").exists()
-    finally:
-        service.machine.run("mv", "/root/machine.key", "/var/lib/cscd/machine.key")

@@ -1,11 +1,13 @@
 """The machine key of a running service, out of its file and into a credential, and back."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from cscd.cli.exitcodes import ExitCode
+from tests.support.installation import ROOT
 from tests.support.service import Person, Service
 
 pytestmark = [pytest.mark.system, pytest.mark.root]
@@ -44,15 +46,20 @@ def test_the_service_goes_on_with_the_credential_alone(restored: Service, alice:
     assert machine.run(*asked, check=False).returncode == ExitCode.SERVICE
     machine.run("systemctl", "start", "cscd")
     assert machine.path(FILE).read_bytes() == key
-    sealed = machine.run("cscd", "keys", "machine", "seal", "--yes", "--copy", COPY, "--json")
+    manual = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    told = re.search(r"^    sudo (cscd keys machine seal --copy) machine\.key$", manual, re.MULTILINE)
+    assert told
+    sealed = machine.run(*told[1].split(), COPY, "--yes", "--json")
     assert json.loads(sealed.stdout)["credential"]["text"] == CREDENTIAL
     assert "sealed as the credential cscd.machine-key" in machine.journal("CSCD_EVENT=machine_key_sealed")
     assert not machine.path(FILE).exists()
     assert machine.path(COPY).read_bytes().splitlines()[-1] == key.splitlines()[-1]
     since = restored.now()
     with alice.logged_on():
-        since.wait_for("pass_completed", user=alice.name)
+        after = alice.save("after", "by the credential\n")
+        since.wait_for("item_encrypted", user=alice.name, path=after)
         assert machine.run("cscd", "cat", path, user=alice.name).stdout == "dear bob\n"
+        assert alice.read(after) == "by the credential\n"
     machine.run("systemctl", "restart", "cscd")
     assert not machine.path(FILE).exists()
     again = machine.run("cscd", "keys", "machine", "seal", "--yes")
