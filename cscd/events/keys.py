@@ -135,7 +135,7 @@ class KeyWrappingChanged(UserEvent):
 
 
 class KeyRotated(UserEvent):
-    """The user has a new identity; the old one is kept until no item needs it."""
+    """The user has a new identity; the old one is kept, for the items that need it."""
 
     kind: ClassVar = Kind(
         "key_rotated",

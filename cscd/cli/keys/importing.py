@@ -17,8 +17,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Gives the service the key in FILE, to which your files are encrypted from now on. It takes an age"
         " identity file with one X25519 identity, closed to others. The keys that you have are kept, for the"
-        " files that are encrypted to them, until cscd unencrypt and cscd encrypt have"
-        " brought all of them to this one."
+        " files that are encrypted to them; cscd unencrypt and cscd encrypt bring those to this one."
     )
     parser.add_argument("file", metavar="FILE", help="an age identity file")
     asking.add_passphrase_option(parser)
@@ -44,6 +43,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
         "keys import",
         imported,
         f"Files are encrypted to key {imported} from now on. Those that are there stay encrypted to the one"
-        " before, which is kept, until: cscd unencrypt, cscd encrypt",
+        " before, which is kept. To bring them to this one: cscd unencrypt, cscd encrypt",
     )
     return ExitCode.OK

@@ -11,8 +11,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
         "Makes a new key, to which files are encrypted from now on. The present one is kept, for the files"
-        " that are encrypted to it, until cscd unencrypt and cscd encrypt have brought"
-        " all of them to the new one."
+        " that are encrypted to it; cscd unencrypt and cscd encrypt bring them to the new one."
     )
     asking.add_user_option(parser)
     asking.add_passphrase_option(parser)
@@ -28,6 +27,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
         "keys rotate",
         key_id,
         f"Files are encrypted to the new key {key_id} from now on. Those that are there stay encrypted to the"
-        " one before, which is kept, until: cscd unencrypt, cscd encrypt",
+        " one before, which is kept. To bring them to the new one: cscd unencrypt, cscd encrypt",
     )
     return ExitCode.OK
